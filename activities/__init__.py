@@ -1,0 +1,1 @@
+"""Temporal activities: parse, one service call, map errors."""

@@ -1,0 +1,1 @@
+"""The operator's command groups, one file each; `starter.py` composes them."""

@@ -1,0 +1,1 @@
+"""Payloads that cross Temporal or HTTP: the wire format."""

@@ -1,0 +1,1 @@
+"""Pure rules of TenantOps: no I/O, no clock, no randomness."""

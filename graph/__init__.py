@@ -1,0 +1,1 @@
+"""Microsoft Graph: client, credentials, paging, batching, budgets, errors and reads."""

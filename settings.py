@@ -1,0 +1,1 @@
+"""Settings of the product, read from the environment; wrong ones stop the process."""
