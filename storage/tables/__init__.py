@@ -1,0 +1,75 @@
+"""Every table of the product, on one MetaData; `storage/migrations` must equal it."""
+
+from storage.tables.accounts import (
+    principals,
+    provider_connections,
+    tenant_memberships,
+    tenants,
+    users,
+    workspace_memberships,
+    workspaces,
+)
+from storage.tables.audit import audit_log
+from storage.tables.content import (
+    backup_sets,
+    contents,
+    manifest_chunks,
+    policies,
+    policy_versions,
+    set_manifests,
+    tenant_keys,
+)
+from storage.tables.directory import (
+    directory_role_definition_versions,
+    directory_role_definitions,
+)
+from storage.tables.legacy import (
+    backup_schedule_runs,
+    entra_group_sync_runs,
+    inventory_sync_runs,
+    restore_runs,
+)
+from storage.tables.metadata import metadata
+from storage.tables.runs import (
+    admissions,
+    operation_run_results,
+    operation_run_steps,
+    operation_runs,
+    run_identities,
+    run_leases,
+)
+from storage.tables.schedules import backup_schedules
+from storage.tables.shared_limits import graph_budgets
+
+__all__ = [
+    "admissions",
+    "audit_log",
+    "backup_schedule_runs",
+    "backup_schedules",
+    "backup_sets",
+    "contents",
+    "directory_role_definition_versions",
+    "directory_role_definitions",
+    "entra_group_sync_runs",
+    "graph_budgets",
+    "inventory_sync_runs",
+    "manifest_chunks",
+    "metadata",
+    "operation_run_results",
+    "operation_run_steps",
+    "operation_runs",
+    "policies",
+    "policy_versions",
+    "principals",
+    "provider_connections",
+    "restore_runs",
+    "run_identities",
+    "run_leases",
+    "set_manifests",
+    "tenant_keys",
+    "tenant_memberships",
+    "tenants",
+    "users",
+    "workspace_memberships",
+    "workspaces",
+]
