@@ -1,0 +1,148 @@
+"""Real servers for every suite: one PostgreSQL and one Temporal dev server a session.
+
+Nothing is left behind: SIGTERM ends pytest as Ctrl-C does, and the servers end with this process.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from types import FrameType
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from devstack.locks import DirectoryLock
+from devstack.postgres import EmbeddedPostgres
+from devstack.temporal_server import TemporalOptions, TemporalServer
+
+PROJECT = Path(__file__).parent.parent
+TEMPLATE = "template_migrated"
+SERVER_DIRECTORY_PREFIX = "tenantops-tests-"
+SEARCH_ATTRIBUTES = dict.fromkeys(
+    (
+        "OperationType",
+        "OperationOutcome",
+        "TenantId",
+        "WorkspaceId",
+        "OperationRunId",
+        "RunIdentityHash",
+    ),
+    "Keyword",
+)
+# A developer's shell may point at a running stack or at real servers; tests touch neither.
+FOREIGN_VARIABLES = ("DATABASE_URL", "TEMPORAL_", "TENANTOPS_")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Forget the shell's servers, and let SIGTERM run the finalizers."""
+    for name in [name for name in os.environ if name.startswith(FOREIGN_VARIABLES)]:
+        del os.environ[name]
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="session")
+def server_directory() -> Iterator[Path]:
+    """Directory of the session's servers; those of killed sessions are swept first."""
+    for abandoned in Path(tempfile.gettempdir()).glob(f"{SERVER_DIRECTORY_PREFIX}*"):
+        lock = DirectoryLock(abandoned / "session.lock")
+        if lock.acquire():
+            shutil.rmtree(abandoned, ignore_errors=True)
+            lock.release()
+    directory = Path(tempfile.mkdtemp(prefix=SERVER_DIRECTORY_PREFIX))
+    lock = DirectoryLock(directory / "session.lock")
+    assert lock.acquire()
+    yield directory
+    lock.release()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(server_directory: Path) -> Iterator[EmbeddedPostgres]:
+    """Throw-away PostgreSQL 18 of this session, without fsync."""
+    server = EmbeddedPostgres(server_directory / "postgres", durable=False)
+    server.start()
+    yield server
+    server.stop(immediately=True)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: EmbeddedPostgres) -> str:
+    """Name of a database at the newest migration, to be cloned; empty without migrations."""
+    postgres_server.create_database(TEMPLATE)
+    if (PROJECT / "storage" / "migrations" / "env.py").exists():
+        migrate(postgres_server.dsn(TEMPLATE, scheme="postgresql+asyncpg"))
+    return TEMPLATE
+
+
+def migrate(database_url: str) -> None:
+    """Run `alembic upgrade head` as a process of its own: env.py may run its own event loop."""
+    script = (
+        "import alembic.command, alembic.config\n"
+        "configuration = alembic.config.Config()\n"
+        "configuration.set_main_option('script_location', 'storage/migrations')\n"
+        "alembic.command.upgrade(configuration, 'head')\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=PROJECT,
+        env={**os.environ, "DATABASE_URL": database_url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, f"migrations failed\n{result.stderr[-4000:]}"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def maintenance_connection(
+    postgres_server: EmbeddedPostgres,
+) -> AsyncIterator[asyncpg.Connection]:
+    """Connection of the superuser that clones and drops databases."""
+    connection = await asyncpg.connect(postgres_server.dsn("postgres"))
+    yield connection
+    await connection.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def database_url(
+    postgres_server: EmbeddedPostgres,
+    migrated_template: str,
+    maintenance_connection: asyncpg.Connection,
+) -> AsyncIterator[str]:
+    """URL (`postgresql+asyncpg://…`) of a fresh migrated database for this test alone."""
+    name = f"test_{uuid.uuid4().hex}"
+    # Copying files beats copying through the log when nothing is synced to disk.
+    await maintenance_connection.execute(
+        f'CREATE DATABASE "{name}" TEMPLATE "{migrated_template}" STRATEGY FILE_COPY'
+    )
+    yield postgres_server.dsn(name, scheme="postgresql+asyncpg")
+    await maintenance_connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def temporal_server(server_directory: Path) -> Iterator[TemporalServer]:
+    """Temporal dev server of this session: in memory, fast timers, search attributes set."""
+    server = TemporalServer(
+        server_directory / "temporal",
+        TemporalOptions(has_ui=False, is_persistent=False, search_attributes=SEARCH_ATTRIBUTES),
+    )
+    server.start()
+    yield server
+    server.stop(immediately=True)
+
+
+@pytest.fixture(scope="session")
+def temporal_address(temporal_server: TemporalServer) -> str:
+    """Host and port of the session's Temporal server (`TEMPORAL_ADDRESS`)."""
+    return temporal_server.address
