@@ -34,9 +34,14 @@ class DirectoryLock:
     def release(self) -> None:
         """Give the lock up and remove its file; harmless when it is not held."""
         if self._descriptor is not None:
-            self._path.unlink(missing_ok=True)
+            if self.is_intact():
+                self._path.unlink()
             os.close(self._descriptor)
             self._descriptor = None
+
+    def is_intact(self) -> bool:
+        """Whether we hold the lock and its file is still the one at the path."""
+        return self._descriptor is not None and self._is_current(self._descriptor)
 
     def is_held_by_another(self) -> bool:
         """Whether some other process is the owner now."""

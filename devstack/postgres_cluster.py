@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from devstack.accounts import Account, give_ownership, server_account
+from devstack.private_files import write_private_text
 from devstack.processes import ProcessIdentity, end_processes, launch_command
 
 SUPERUSER = "postgres"
@@ -163,12 +164,3 @@ class PostgresCluster:
             return self._pid_file.read_text().splitlines()
         except FileNotFoundError:
             return []
-
-
-def write_private_text(path: Path, text: str) -> None:
-    """Write a secret: the file appears at once, whole, with mode 0600."""
-    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    unfinished.replace(path)

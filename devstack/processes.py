@@ -43,6 +43,11 @@ class ProcessIdentity:
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             return None
 
+    @classmethod
+    def of_self(cls) -> "ProcessIdentity":
+        """Identity of this process."""
+        return cls(os.getpid(), psutil.Process().create_time())
+
     def is_alive(self) -> bool:
         """Whether this very process runs; a zombie has ended, whoever ought to reap it."""
         try:

@@ -1,0 +1,207 @@
+"""A stack as its user sees it: start, stop, status, and the variables that lead the product to it.
+
+The servers belong to a supervisor process of their own, so a stack outlives the command that
+started it; every method may be called from any process and thread.
+"""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from devstack.configuration import PROJECT, REPLACING_VARIABLES, PortName, StackConfiguration
+from devstack.locks import DirectoryLock
+from devstack.processes import end_processes
+from devstack.state import PartStatus, StackPhase, StackState, StateFiles
+from devstack.supervisor import end_remains
+
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
+POLL_SECONDS = 0.03
+# Exit code of a supervisor that found another one at work.
+ALREADY_SUPERVISED = 3
+
+
+class StackStartError(RuntimeError):
+    """The stack did not become whole; the message says which part and what to mend."""
+
+
+class StackEnvironment(Mapping[str, str]):
+    """Environment variables with which the product finds this stack."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = dict(variables)
+
+    def __getitem__(self, name: str) -> str:
+        return self._variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+    def __repr__(self) -> str:
+        return f"StackEnvironment({', '.join(sorted(self._variables))})"
+
+    def as_shell(self) -> str:
+        """Return `export` lines for a POSIX shell; they hold the database password."""
+        return "".join(
+            f"export {name}={shlex.quote(value)}\n" for name, value in self._variables.items()
+        )
+
+
+class Stack:
+    """The servers of one state directory.
+
+    `environment` (default: this process's) may replace parts by servers of others: DATABASE_URL,
+    TEMPORAL_ADDRESS, TENANTOPS_GRAPH_ROOT.
+    """
+
+    def __init__(
+        self,
+        configuration: StackConfiguration | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        given = configuration or StackConfiguration()
+        given = replace(given, state_directory=given.state_directory.resolve())
+        self._outer = dict(os.environ if environment is None else environment)
+        self._files = StateFiles(given.state_directory)
+        self._lock = DirectoryLock(self._files.lock)
+        self.configuration = given.with_external_servers(
+            self._outer, self._files.read_environment()
+        )
+
+    def start(self, on_change: Callable[[StackState], None] = lambda _: None) -> StackState:
+        """Make every part run and return the state; harmless when they do.
+
+        Parts that were killed are brought back. `on_change` sees each new state meanwhile. Raises
+        StackStartError.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while self.status().phase is StackPhase.STOPPING:
+            self._pause(deadline)
+        running = self.status()
+        if running.phase is StackPhase.RUNNING:
+            self._refuse_other_ports(running)
+            return running if running.is_whole else self._revive(running, deadline, on_change)
+        return self._start_supervisor(deadline, on_change)
+
+    def stop(self) -> bool:
+        """End everything and leave no process, socket or lock; returns whether anything ran."""
+        state = self._files.read_state()
+        did_run = state.is_supervised or bool(state.live_processes)
+        if state.supervisor is not None:
+            end_processes([state.supervisor], (signal.SIGTERM, STOP_SECONDS))
+        # The supervisor has done it all unless it was killed, now or before.
+        if self._files.directory.exists() and self._lock.acquire():
+            end_remains(self._files)
+            self._files.remove_state()
+            self._lock.release()
+        return did_run
+
+    def status(self) -> StackState:
+        """Return what is true now, whatever was written last."""
+        state = self._files.read_state()
+        if state.is_supervised:
+            parts = {
+                name: part
+                if part.is_alive or part.status is PartStatus.FAILED
+                else replace(part, status=PartStatus.DOWN)
+                for name, part in state.parts.items()
+            }
+            return replace(state, parts=parts)
+        return StackState(
+            StackPhase.FAILED if state.phase is StackPhase.FAILED else StackPhase.STOPPED,
+            error=state.error,
+        )
+
+    def environment(self) -> StackEnvironment:
+        """Return the variables for the product, those of external servers as they were given."""
+        variables = self._files.read_environment()
+        for part in self.configuration.external:
+            name = REPLACING_VARIABLES[part]
+            variables[name] = self._outer[name]
+        return StackEnvironment(variables)
+
+    def log_directory(self) -> Path:
+        """Directory below which every part and the supervisor write their logs."""
+        return self._files.directory
+
+    def _start_supervisor(
+        self, deadline: float, on_change: Callable[[StackState], None]
+    ) -> StackState:
+        self._files.directory.mkdir(parents=True, exist_ok=True)
+        with self._files.supervisor_log.open("ab") as log:
+            supervisor = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "devstack", "run"),
+                    *("--configuration", self.configuration.to_json()),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=PROJECT,
+                start_new_session=True,
+            )
+
+        def has_ended() -> bool:
+            return supervisor.poll() not in (None, ALREADY_SUPERVISED)
+
+        try:
+            return self._await_whole(deadline, on_change, has_ended)
+        except BaseException:
+            supervisor.terminate()
+            supervisor.wait(STOP_SECONDS)
+            raise
+
+    def _await_whole(
+        self,
+        deadline: float,
+        on_change: Callable[[StackState], None],
+        has_ended: Callable[[], bool],
+    ) -> StackState:
+        seen: StackState | None = None
+        while True:
+            ended = has_ended()
+            state = self.status()
+            if state != seen:
+                on_change(state)
+                seen = state
+            if state.is_whole:
+                return state
+            if ended:
+                raise StackStartError(state.error or f"see {self._files.supervisor_log}")
+            self._pause(deadline)
+
+    def _revive(
+        self, running: StackState, deadline: float, on_change: Callable[[StackState], None]
+    ) -> StackState:
+        if running.supervisor is not None:
+            running.supervisor.send(signal.SIGHUP)
+
+        def has_ended() -> bool:
+            state = self.status()
+            is_answered = state.revival_count > running.revival_count
+            return not state.is_supervised or (is_answered and not state.is_whole)
+
+        return self._await_whole(deadline, on_change, has_ended)
+
+    def _refuse_other_ports(self, running: StackState) -> None:
+        for name, port in self.configuration.ports.items():
+            used = running.ports.get(PortName(name))
+            if port and used is not None and used != port:
+                raise StackStartError(
+                    f"The stack runs with port {used} for {name}, not {port}: stop it first."
+                )
+
+    def _pause(self, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            raise StackStartError(f"not ready in time, see {self._files.supervisor_log}")
+        time.sleep(POLL_SECONDS)
