@@ -14,6 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from domain.capabilities import Role
 from storage.tables.metadata import (
     id_column,
     metadata,
@@ -24,7 +25,6 @@ from storage.tables.metadata import (
     workspace_column,
 )
 
-ROLES = ("owner", "manager", "operator", "readonly")
 LIFECYCLES = ("draft", "onboarding", "active", "archived")
 PURPOSES = ("read", "write")
 CONSENT_STATUSES = ("unknown", "required", "granted", "failed", "revoked")
@@ -86,7 +86,7 @@ workspace_memberships = Table(
     Column("workspace_id", Uuid, ForeignKey("workspaces.id"), primary_key=True),
     Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
     Column("role", Text, nullable=False),
-    one_of("role", ROLES, "role"),
+    one_of("role", Role, "role"),
 )
 
 tenant_memberships = Table(
@@ -99,7 +99,7 @@ tenant_memberships = Table(
     Column("source", Text, nullable=False, server_default=text("'manual'")),
     Column("source_ref", Text),
     tenant_owner(),
-    one_of("role", ROLES, "role"),
+    one_of("role", Role, "role"),
     one_of("source", MEMBERSHIP_SOURCES, "source"),
 )
 

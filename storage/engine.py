@@ -1,0 +1,82 @@
+"""The connection pool to PostgreSQL: one engine a process, made by the composition root.
+
+asyncpg reads the address itself, so everything that libpq understands works (`sslmode`,
+`sslrootcert`, sockets, several hosts), and neither the engine nor its messages carry the password.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import orjson
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+_SCHEMES: Final = ("postgresql", "postgres")
+_DEFAULT_STATEMENT_TIMEOUT: Final = timedelta(seconds=30)
+
+
+class DatabaseAddressError(ValueError):
+    """The database address is not one of PostgreSQL; the message never shows it."""
+
+
+def create_engine(
+    database_url: str,
+    *,
+    pool_size: int = 10,
+    statement_timeout: timedelta | None = _DEFAULT_STATEMENT_TIMEOUT,
+    application_name: str = "tenantops",
+) -> AsyncEngine:
+    """Make the engine for `postgresql://…` or `postgresql+asyncpg://…`; connects when first used.
+
+    `pool_size` is a hard limit of connections. A statement that takes longer than
+    `statement_timeout` is ended by the server, as is a transaction left open for twice as long;
+    None lets both take their time (migrations).
+    """
+    connect = _connector(
+        asyncpg_address(database_url), _server_settings(statement_timeout, application_name)
+    )
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=False,
+        pool_recycle=1800,
+        json_serializer=_to_json,
+        json_deserializer=orjson.loads,
+    )
+
+
+def asyncpg_address(database_url: str) -> str:
+    """Return the address as asyncpg wants it; raises DatabaseAddressError for another database."""
+    parts = urlsplit(database_url)
+    scheme, _, driver = parts.scheme.partition("+")
+    if scheme not in _SCHEMES or driver not in ("", "asyncpg"):
+        raise DatabaseAddressError("DATABASE_URL must begin with postgresql://")
+    return urlunsplit(parts._replace(scheme="postgresql"))
+
+
+def _connector(
+    address: str, server_settings: Mapping[str, str]
+) -> Callable[..., Awaitable[asyncpg.Connection]]:
+    async def connect(*_arguments: object, **_options: object) -> asyncpg.Connection:
+        return await asyncpg.connect(address, server_settings=dict(server_settings))
+
+    return connect
+
+
+def _server_settings(
+    statement_timeout: timedelta | None, application_name: str
+) -> Mapping[str, str]:
+    settings = {"application_name": application_name, "timezone": "UTC"}
+    if statement_timeout is not None:
+        milliseconds = int(statement_timeout.total_seconds() * 1000)
+        settings["statement_timeout"] = str(milliseconds)
+        settings["idle_in_transaction_session_timeout"] = str(2 * milliseconds)
+    return settings
+
+
+def _to_json(value: object) -> str:
+    return orjson.dumps(value).decode()
