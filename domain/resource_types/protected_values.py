@@ -1,0 +1,97 @@
+"""Where a document holds secrets, and where it lacks what Graph keeps to itself.
+
+Both by exact names and paths of the registry entry: `passwordMinimumLength` is no password
+(behaviour row 46). Pointers are JSON Pointers (RFC 6901), in document order.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from domain.resource_types.shape import (
+    Document,
+    NotCapturedRule,
+    ResourceType,
+    SecretRule,
+)
+
+Location = tuple[str | int, ...]
+
+
+def secret_pointers(resource_type: ResourceType, document: Document) -> list[str]:
+    """Return the pointers of values that leave storage only as fingerprints."""
+    return [
+        pointer((*place, rule.property))
+        for place, holder in _objects(document, ())
+        for rule in resource_type.secrets
+        if _is_secret(rule, place, holder)
+    ]
+
+
+def not_captured_pointers(resource_type: ResourceType, document: Document) -> list[str]:
+    """Return the pointers of values that Graph did not give (D9).
+
+    Encrypted values that the reader fetched one by one are in the document all the same: it knows
+    which, and takes them off this list.
+    """
+    found = [
+        pointer((*place, rule.property))
+        for place, holder in _objects(document, ())
+        for rule in resource_type.not_captured
+        if _is_withheld(rule, holder)
+    ]
+    return [*found, *_encrypted_pointers(resource_type, document)]
+
+
+def pointer(place: Location) -> str:
+    """Return the JSON Pointer of a place."""
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in place)
+
+
+def matches_pattern(pattern: str, place: Location) -> bool:
+    """Tell whether a place is named by a path pattern (`*` stands for a list element)."""
+    steps = pattern.split("/")
+    return len(steps) == len(place) and all(
+        isinstance(actual, int) if wanted == "*" else wanted == actual
+        for wanted, actual in zip(steps, place, strict=True)
+    )
+
+
+def is_masked(value: object) -> bool:
+    """Tell whether a value is a placeholder for what Graph does not show."""
+    return value is None or (isinstance(value, str) and set(value) <= {"*"})
+
+
+def _is_secret(rule: SecretRule, place: Location, holder: Document) -> bool:
+    return (
+        rule.property in holder
+        and (rule.odata_type is None or holder.get("@odata.type") == rule.odata_type)
+        and (rule.path is None or matches_pattern(rule.path, (*place, rule.property)))
+        and (rule.flag is None or holder.get(rule.flag) is True)
+    )
+
+
+def _is_withheld(rule: NotCapturedRule, holder: Document) -> bool:
+    sibling = holder.get(rule.when_property)
+    if not isinstance(sibling, str | int) or sibling not in rule.when_values:
+        return False
+    return is_masked(holder.get(rule.property)) if rule.masked else rule.property in holder
+
+
+def _encrypted_pointers(resource_type: ResourceType, document: Document) -> Iterator[str]:
+    rule = resource_type.encrypted_values
+    elements = document.get(rule.list_property) if rule else None
+    if rule is None or not isinstance(elements, list):
+        return
+    for index, element in enumerate(elements):
+        if isinstance(element, Mapping) and element.get(rule.flag) is True:
+            yield pointer((rule.list_property, index, rule.value))
+
+
+def _objects(value: object, place: Location) -> Iterator[tuple[Location, Document]]:
+    if isinstance(value, Mapping):
+        yield place, cast("Document", value)
+        for name, child in value.items():
+            yield from _objects(child, (*place, name))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _objects(child, (*place, index))

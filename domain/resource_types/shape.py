@@ -1,0 +1,212 @@
+"""The shape of a registry entry.
+
+A path pattern names a place in a document: property names joined by `/`, `*` for every element of
+a list (`assignments/*/id`). A name with `/` cannot occur in OData.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Document = Mapping[str, object]
+
+
+class Lane(StrEnum):
+    """Throttle lane: types of one lane are read by one activity (D10, D11)."""
+
+    INTUNE = "intune"  # deviceManagement and deviceAppManagement
+    CONDITIONAL_ACCESS = "conditional_access"  # one request a second for the whole tenant
+    DIRECTORY = "directory"  # groups, roles, organization: resource units
+
+
+class ServiceArea(StrEnum):
+    """Area of Graph with a limit of its own (api.md d.2)."""
+
+    APPLICATIONS = "applications"  # Intune apps and their configuration
+    APP_PROTECTION = "app_protection"  # Intune MAM policies
+    DEVICE_CONFIGURATION = "device_configuration"  # policies, compliance, scripts, updates
+    ENROLLMENT = "enrollment"  # enrollment configurations, Autopilot, terms
+    INTUNE_RBAC = "intune_rbac"  # Intune roles and scope tags
+    NOTIFICATIONS = "notifications"  # notification templates
+    CONDITIONAL_ACCESS = "conditional_access"  # policies and named locations
+    DIRECTORY = "directory"  # identity and access
+
+
+class RestoreLevel(StrEnum):
+    """How far a backed-up object can be brought back (restore matrix, architecture section 5)."""
+
+    FULL = "full"  # create and update
+    CREATE_ONLY = "create_only"  # create; an existing one is not changed
+    PREVIEW_ONLY = "preview_only"  # compare only, for the reason given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """A navigation property that a document needs to be complete.
+
+    property: name under which the answer is placed, as `$expand` would.
+    path: below the object, or absolute when it starts with `/`; `{element}` is the element's id.
+    expanded: the list or item query already asks for it; a separate read happens only when the
+        answer lacks it or holds a part.
+    element_path: each element is replaced by the answer of this path (its list form is short).
+    nested: navigation properties of each element, their paths below `path`/{id of the element}.
+    single: the answer is one object, not a collection.
+    counted_by: property of the document with the number of elements; more than came inline means
+        that the inline answer was a page (api.md d.1).
+    only_if_positive: read only if one of these numeric properties is above zero.
+    """
+
+    property: str
+    path: str
+    query: str = ""
+    expanded: bool = False
+    element_path: str | None = None
+    nested: tuple["FollowUp", ...] = ()
+    single: bool = False
+    counted_by: str | None = None
+    only_if_positive: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRead:
+    """GET of one object, when the list does not hold all of it.
+
+    query: appended to the item path.
+    collection_of: for a polymorphic list, the collection to read an `@odata.type` from; the path
+        of the list otherwise.
+    query_of: queries of the `@odata.type`s that differ from `query`.
+    """
+
+    query: str = ""
+    collection_of: Callable[[str | None], str] | None = None
+    query_of: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptedValues:
+    """Values that Graph hands out one by one, and only to an app that may write (api.md a.2).
+
+    list_property: list of the document; flag: boolean that marks an encrypted element; reference:
+    property with the argument of the call; function: below the object, `{reference}` in it;
+    value: property of the element that the plain value belongs to.
+    """
+
+    list_property: str
+    flag: str
+    reference: str
+    function: str
+    value: str
+    permission: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretRule:
+    """A property whose value is a secret, by its exact name: never a part of a name.
+
+    odata_type: only in an object of this `@odata.type` (with `#`).
+    path: only at this path pattern.
+    flag: only beside a sibling property that is true.
+    """
+
+    property: str
+    odata_type: str | None = None
+    path: str | None = None
+    flag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotCapturedRule:
+    """A value that Graph keeps to itself (D9): null, missing, masked, or a reference to it.
+
+    It holds where `property` stands in an object whose sibling `when_property` has one of
+    `when_values`. masked: only if the value is null, missing or asterisks; otherwise always.
+    """
+
+    property: str
+    when_property: str
+    when_values: frozenset[object]
+    masked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnorderedList:
+    """A list whose order means nothing. key: path inside an element that pairs two of them."""
+
+    path: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreRule:
+    """What a restore may do. order: foundations first (api.md a.0); reason: why not `full`.
+
+    preview_only_types: `@odata.type`s that cannot be created from a backup.
+    """
+
+    level: RestoreLevel
+    order: int
+    reason: str | None = None
+    preview_only_types: frozenset[str] = frozenset()
+
+
+def _every_document(_document: Document) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceType:
+    """One entry of the registry.
+
+    key: stable name, as in rows and file names. odata_type: type of the collection's elements.
+    version: `v1.0` or `beta`. list_path, list_query: first request; the query is written plainly
+    and quoted by the reader. item: how the whole object is read; null when the list has it.
+    slice_size: objects that are read in detail before they are handed on, which bounds memory
+    and what one long wait can undo. belongs: whether an element of the list is of this type; each
+    element of a shared collection belongs to exactly one type. name_property: display name.
+    volatile: patterns left out of the canonical form. positional_ids: lists whose element ids are
+    positions. permission_*: least application permission. export_folder: folder of an export.
+    in_backups: part of a backup unless a schedule says otherwise.
+    """
+
+    key: str
+    label: str
+    odata_type: str
+    list_path: str
+    permission_read: str
+    permission_write: str
+    service_area: ServiceArea
+    restore: RestoreRule
+    export_folder: str
+    version: str = "beta"
+    list_query: str = ""
+    item: ItemRead | None = None
+    follow_ups: tuple[FollowUp, ...] = ()
+    encrypted_values: EncryptedValues | None = None
+    slice_size: int = 100
+    belongs: Callable[[Document], bool] = _every_document
+    name_property: str = "displayName"
+    volatile: tuple[str, ...] = ()
+    unordered: tuple[UnorderedList, ...] = ()
+    positional_ids: tuple[str, ...] = ()
+    secrets: tuple[SecretRule, ...] = ()
+    not_captured: tuple[NotCapturedRule, ...] = ()
+    in_backups: bool = True
+
+    @property
+    def lane(self) -> Lane:
+        """The throttle lane that follows from the service area."""
+        if self.service_area is ServiceArea.CONDITIONAL_ACCESS:
+            return Lane.CONDITIONAL_ACCESS
+        return Lane.DIRECTORY if self.service_area is ServiceArea.DIRECTORY else Lane.INTUNE
+
+    def item_collection(self, odata_type: str | None) -> str:
+        """Return the collection path from which an object of this `@odata.type` is read whole."""
+        if self.item is None or self.item.collection_of is None:
+            return self.list_path
+        return self.item.collection_of(odata_type)
+
+    def item_query(self, odata_type: str | None) -> str:
+        """Return the query of the item read for an object of this `@odata.type`."""
+        if self.item is None:
+            return ""
+        return self.item.query_of.get(odata_type or "", self.item.query)
