@@ -35,6 +35,7 @@ class RedactingFormatter(logging.Formatter):
     """Formats a record as one JSON line without exception text."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the line; an exception only by type and place."""
         line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
