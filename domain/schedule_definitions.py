@@ -7,6 +7,7 @@ Owns the bounds of every editable field (behaviour row 81) apart from the due ti
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from difflib import get_close_matches
 
 from domain.schedules import FieldProblem, InvalidScheduleError, ScheduleSpec
 
@@ -68,9 +69,11 @@ def _types_problem(types: tuple[str, ...] | None, known: Collection[str]) -> Fie
         return FieldProblem(field, "is empty", "name at least one type, or leave it out for all")
     if len(set(types)) < len(types):
         return FieldProblem(field, "names a type twice", "name each type once")
-    if unknown := sum(entry not in known for entry in types):
-        mend = f"use keys of the registry, such as {min(known)}"
-        return FieldProblem(field, f"holds {unknown} unknown types", mend)
+    if unknown := [entry for entry in types if entry not in known]:
+        near = get_close_matches(unknown[0], known, n=1) or [min(known)]
+        return FieldProblem(
+            field, f"holds unknown types: {', '.join(unknown)}", f"use keys such as {near[0]}"
+        )
     return None
 
 
