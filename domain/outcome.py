@@ -147,6 +147,25 @@ def failures(results: Sequence[TypeResult]) -> list[Failure]:
     return merge_failures((), (entry for result in results for entry in _failures(result)))
 
 
+def outcome_of_counts(counts: Mapping[str, int]) -> RunOutcome:
+    """Outcome of a bulk run by its counts; `pending` while items are not accounted (row 43)."""
+    total = counts.get(CountKey.TOTAL, 0)
+    succeeded, failed, skipped = (
+        counts.get(key, 0) for key in (CountKey.SUCCEEDED, CountKey.FAILED, CountKey.SKIPPED)
+    )
+    if succeeded + failed + skipped < total:
+        return RunOutcome.PENDING
+    if failed == 0:
+        return RunOutcome.SUCCEEDED
+    return RunOutcome.FAILED if succeeded == 0 else RunOutcome.PARTIALLY_SUCCEEDED
+
+
+def outcome_of_reason(code: str) -> RunOutcome:
+    """Outcome of a run that one cause ended before it had results."""
+    is_blocked = reason(code).reason_class is ReasonClass.BLOCKED
+    return RunOutcome.BLOCKED if is_blocked else RunOutcome.FAILED
+
+
 def main_reason(results: Sequence[TypeResult]) -> str | None:
     """Return the cause that most types share, the first of equals; None when nothing is wrong."""
     tally: dict[str, int] = {}
