@@ -3,6 +3,8 @@
 import argparse
 import json
 import logging
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -13,11 +15,13 @@ from devstack.configuration import (
     StackConfiguration,
     default_state_directory,
 )
-from devstack.stack import ALREADY_SUPERVISED, Stack, StackStartError
+from devstack.stack import Stack, StackStartError
 from devstack.state import StackPhase, StackState
 from devstack.supervisor import AlreadySupervisedError, PartStartError, Supervisor
 
 EXIT_FAILED = 1
+EXIT_ALREADY_SUPERVISED = 3
+EXIT_INTERRUPTED = 130
 COMMANDS = {
     "start": "start the stack in the background, or bring back what was killed",
     "stop": "end every part",
@@ -28,11 +32,16 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 1 failed or not running, 3 runs already."""
+    """Run one command and return its exit code.
+
+    0; 1 failed or not running; 2 wrong usage; 3 another supervisor runs; 130 interrupted.
+    """
     options = parser().parse_args(arguments)
     try:
         if options.command == "run":
             return run(options)
+        # SIGTERM undoes a half-made start as Ctrl-C does.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         stack = Stack(configuration(options))
         return {"start": start, "stop": stop, "status": status, "env": env}[options.command](
             stack, as_json=options.json
@@ -40,6 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (StackStartError, PartStartError) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
 
 
 def parser() -> argparse.ArgumentParser:
@@ -68,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
         "--search-attribute", action="append", default=[], metavar="NAME=TYPE", type=attribute
     )
     result.add_argument("--configuration", help=argparse.SUPPRESS)
+    result.add_argument("--background", action="store_true", help=argparse.SUPPRESS)
     return result
 
 
@@ -98,7 +110,9 @@ def configuration(options: argparse.Namespace) -> StackConfiguration:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Be the supervisor."""
+    """Be the supervisor, in a process of its own when it runs in the background."""
+    if options.background:
+        detach()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     chosen = configuration(options)
     if options.configuration is None:
@@ -107,8 +121,22 @@ def run(options: argparse.Namespace) -> int:
         Supervisor(chosen).run()
     except AlreadySupervisedError as error:
         sys.stderr.write(f"{error}\n")
-        return ALREADY_SUPERVISED
+        return EXIT_ALREADY_SUPERVISED
     return 0
+
+
+def detach() -> None:
+    """Go on as a child in a session of its own; the caller reads its pid and our end.
+
+    A child of the command that starts the stack would be that command's to reap.
+    """
+    pid = os.fork()
+    if pid != 0:
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
+        os._exit(0)
+    os.setsid()
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
 
 def start(stack: Stack, *, as_json: bool) -> int:

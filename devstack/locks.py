@@ -5,7 +5,10 @@ The lock is the truth about whether an owner lives; pid files are only hints.
 
 import fcntl
 import os
+import time
 from pathlib import Path
+
+POLL_SECONDS = 0.02
 
 
 class DirectoryLock:
@@ -15,8 +18,16 @@ class DirectoryLock:
         self._path = path
         self._descriptor: int | None = None
 
-    def acquire(self) -> bool:
-        """Take the lock without waiting; False when another owner has it."""
+    def acquire(self, *, seconds: float = 0.0) -> bool:
+        """Take the lock; False when another owner has it for all of `seconds`."""
+        deadline = time.monotonic() + seconds
+        while not self._try_to_acquire():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
+
+    def _try_to_acquire(self) -> bool:
         while self._descriptor is None:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:

@@ -16,15 +16,13 @@ from pathlib import Path
 
 from devstack.configuration import PROJECT, REPLACING_VARIABLES, PortName, StackConfiguration
 from devstack.locks import DirectoryLock
-from devstack.processes import end_processes
+from devstack.processes import ProcessIdentity, end_processes
 from devstack.state import PartStatus, StackPhase, StackState, StateFiles
 from devstack.supervisor import end_remains
 
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.03
-# Exit code of a supervisor that found another one at work.
-ALREADY_SUPERVISED = 3
 
 
 class StackStartError(RuntimeError):
@@ -127,7 +125,8 @@ class Stack:
         variables = self._files.read_environment()
         for part in self.configuration.external:
             name = REPLACING_VARIABLES[part]
-            variables[name] = self._outer[name]
+            if name in self._outer:
+                variables[name] = self._outer[name]
         return StackEnvironment(variables)
 
     def log_directory(self) -> Path:
@@ -138,28 +137,36 @@ class Stack:
         self, deadline: float, on_change: Callable[[StackState], None]
     ) -> StackState:
         self._files.directory.mkdir(parents=True, exist_ok=True)
-        with self._files.supervisor_log.open("ab") as log:
-            supervisor = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "devstack", "run"),
-                    *("--configuration", self.configuration.to_json()),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=PROJECT,
-                start_new_session=True,
-            )
+        supervisor = self._spawn_supervisor()
 
         def has_ended() -> bool:
-            return supervisor.poll() not in (None, ALREADY_SUPERVISED)
+            # One that found another at work ends too, and the other's stack is as good.
+            return not supervisor.is_alive() and not self._lock.is_held_by_another()
 
         try:
             return self._await_whole(deadline, on_change, has_ended)
         except BaseException:
-            supervisor.terminate()
-            supervisor.wait(STOP_SECONDS)
+            end_processes([supervisor], (signal.SIGTERM, STOP_SECONDS))
             raise
+
+    def _spawn_supervisor(self) -> ProcessIdentity:
+        command = [sys.executable, "-m", "devstack", "run", "--background", "--configuration"]
+        with (
+            self._files.supervisor_log.open("ab") as log,
+            subprocess.Popen(
+                [*command, self.configuration.to_json()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=PROJECT,
+                start_new_session=True,
+            ) as launch,
+        ):
+            output, _ = launch.communicate()
+        identity = ProcessIdentity.of(int(output)) if output.strip() else None
+        if identity is None:
+            raise StackStartError(self._failure())
+        return identity
 
     def _await_whole(
         self,
@@ -177,7 +184,7 @@ class Stack:
             if state.is_whole:
                 return state
             if ended:
-                raise StackStartError(state.error or f"see {self._files.supervisor_log}")
+                raise StackStartError(self._failure())
             self._pause(deadline)
 
     def _revive(
@@ -192,6 +199,13 @@ class Stack:
             return not state.is_supervised or (is_answered and not state.is_whole)
 
         return self._await_whole(deadline, on_change, has_ended)
+
+    def _failure(self) -> str:
+        state = self.status()
+        errors = [state.error, *(part.error for part in state.parts.values())]
+        return "\n".join(error for error in errors if error) or (
+            f"the supervisor ended, see {self._files.supervisor_log}"
+        )
 
     def _refuse_other_ports(self, running: StackState) -> None:
         for name, port in self.configuration.ports.items():

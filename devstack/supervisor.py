@@ -30,6 +30,7 @@ from devstack.processes import ProcessIdentity, StartCancelledError, end_process
 from devstack.state import PartState, PartStatus, StackPhase, StackState, StateFiles
 
 POLL_SECONDS = 0.1
+LOCK_SECONDS = 0.5
 ROOT_KEY_BYTES = 32
 logger = logging.getLogger("devstack")
 
@@ -60,7 +61,8 @@ class Supervisor:
         Raises AlreadySupervisedError, or PartStartError after everything was stopped again.
         """
         self._files.directory.mkdir(parents=True, exist_ok=True)
-        if not self._lock.acquire():
+        # Whoever asks whether the lock is free holds it for a moment.
+        if not self._lock.acquire(seconds=LOCK_SECONDS):
             raise AlreadySupervisedError(f"{self._files.directory} has a supervisor already")
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
