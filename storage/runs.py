@@ -206,8 +206,8 @@ WITH closed AS (
         summary_counts = coalesce($5::jsonb, summary_counts),
         failure_summary = coalesce($6::jsonb, failure_summary),
         context = context || $7::jsonb,
-        completed_at = $8, updated_at = $8,
-        reconciled_at = CASE WHEN $9::boolean THEN $8 END
+        completed_at = $8::timestamptz, updated_at = $8::timestamptz,
+        reconciled_at = CASE WHEN $9::boolean THEN $8::timestamptz END
     WHERE id = $1 AND status = ANY ($10::text[])
         AND workflow_id = coalesce($2, workflow_id)
         AND first_execution_run_id IS NOT DISTINCT FROM $3
