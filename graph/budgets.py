@@ -1,0 +1,244 @@
+"""Budgets: how much of Graph's limits this process may use, asked for before each request (D10).
+
+Owns the `BudgetSource` protocol and its two in-process parts: `LocalBudgets`, complete for one
+process, and `LeasingBudgets`, the consumer of blocks that are leased for one second from a shared
+place. It knows no database; services give the lease function.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import ceil
+from typing import Protocol
+
+from domain.resource_types.shape import ServiceArea
+from graph.errors import throttled_error
+from graph.request_costs import REQUEST_LIMITS, WRITE_LIMITS, AreaLimit
+from graph.retry import LONGEST_WAIT_SECONDS, Pacing
+
+# A lease function that refuses without a time must not be asked in a tight loop.
+_SHORTEST_PAUSE = 0.05
+
+
+class BudgetKind(StrEnum):
+    """What is counted."""
+
+    REQUEST = "request"  # every request
+    WRITE = "write"  # writes, counted besides as requests
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetKey:
+    """Whose limit it is. Microsoft counts for each app in each tenant and service area."""
+
+    app_id: str
+    entra_tenant_id: str
+    service_area: ServiceArea
+    kind: BudgetKind = BudgetKind.REQUEST
+
+
+class BudgetSource(Protocol):
+    """Hands out units. Each attempt is asked for: throttled calls count against the limit too."""
+
+    async def acquire(self, key: BudgetKey, cost: int) -> None:
+        """Wait until `cost` units are free and take them.
+
+        Raises GraphThrottledError with the time to wait if that would be longer than ten seconds.
+        """
+
+    async def report_throttled(self, key: BudgetKey, retry_after: float) -> None:
+        """Note that Graph answered 429: nothing of this key before `retry_after` seconds."""
+
+
+def limit_of(key: BudgetKey) -> AreaLimit:
+    """Return Microsoft's limit of a key."""
+    limits = WRITE_LIMITS if key.kind is BudgetKind.WRITE else REQUEST_LIMITS
+    return limits[key.service_area]
+
+
+@dataclass(slots=True)
+class _Window:
+    """Units taken within a sliding window, in slots of a second at most."""
+
+    limit: AreaLimit
+    share: float
+    taken: deque[tuple[float, int]] = field(default_factory=deque)
+    sum: int = 0
+    closed_until: float = 0.0
+    queue: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def capacity(self) -> int:
+        return max(int(self.limit.units * self.share), 1)
+
+    @property
+    def length(self) -> float:
+        """Window in seconds; stretched where the share is less than a unit (1 a second)."""
+        return self.limit.seconds * self.capacity / (self.limit.units * self.share)
+
+    def wait_for(self, cost: int, now: float) -> float:
+        """Return the seconds until `cost` units are free, zero if they are."""
+        self._forget(now)
+        if now < self.closed_until:
+            return self.closed_until - now
+        missing = self.sum + cost - self.capacity
+        for at, units in self.taken:
+            if missing <= 0:
+                break
+            missing -= units
+            if missing <= 0:
+                return at + self.length - now
+        return 0.0
+
+    def take(self, cost: int, now: float) -> None:
+        # Stamped with the end of the request's slot: never earlier than the truth.
+        slot = ceil(now * 4) / 4
+        if self.taken and self.taken[-1][0] == slot:
+            self.taken[-1] = (slot, self.taken[-1][1] + cost)
+        else:
+            self.taken.append((slot, cost))
+        self.sum += cost
+
+    def _forget(self, now: float) -> None:
+        while self.taken and self.taken[0][0] + self.length <= now:
+            self.sum -= self.taken.popleft()[1]
+
+
+class LocalBudgets:
+    """Budgets of a single process: a sliding window of Microsoft's limits times a share.
+
+    A share below one leaves the rest to others of the same app (D10).
+    """
+
+    def __init__(
+        self,
+        *,
+        share: float = 0.8,
+        limits: Callable[[BudgetKey], AreaLimit] = limit_of,
+        pacing: Pacing | None = None,
+    ) -> None:
+        self._pacing = pacing or Pacing()
+        self._windows: dict[BudgetKey, _Window] = {}
+        self._limits = limits
+        self._share = share
+
+    async def acquire(self, key: BudgetKey, cost: int) -> None:
+        """See BudgetSource. A cost above the limit is taken in parts."""
+        window = self._window(key)
+        deadline = self._pacing.monotonic() + LONGEST_WAIT_SECONDS
+        async with window.queue:
+            while cost > 0:
+                part = min(cost, window.capacity)
+                await self._take(window, part, deadline)
+                cost -= part
+
+    async def report_throttled(self, key: BudgetKey, retry_after: float) -> None:
+        """See BudgetSource."""
+        window = self._window(key)
+        until = self._pacing.monotonic() + retry_after
+        window.closed_until = max(window.closed_until, until)
+
+    async def _take(self, window: _Window, part: int, deadline: float) -> None:
+        while True:
+            now = self._pacing.monotonic()
+            wait = window.wait_for(part, now)
+            if wait <= 0:
+                window.take(part, now)
+                return
+            if now + wait > deadline:
+                raise throttled_error(wait)
+            await self._pacing.sleep(wait)
+
+    def _window(self, key: BudgetKey) -> _Window:
+        if key not in self._windows:
+            self._windows[key] = _Window(self._limits(key), self._share)
+        return self._windows[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Answer of a lease function.
+
+    granted: units to use within `valid_seconds`; 0 means none before `retry_after` seconds.
+    """
+
+    granted: int
+    valid_seconds: float
+    retry_after: float = 0.0
+
+
+LeaseFunction = Callable[[BudgetKey, int], Awaitable[Lease]]
+ReportFunction = Callable[[BudgetKey, float], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Block:
+    """What is left of a leased block, and who waits for the next one."""
+
+    units: int = 0
+    valid_until: float = 0.0
+    waiting: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class LeasingBudgets:
+    """Budgets shared by processes: blocks leased from `lease`, used up here.
+
+    `lease(key, wanted)` is called by one request at a time for each key, with the units that all
+    waiting requests of this process want. What a block does not use in its time is lost.
+    `report` passes Graph's 429 on to the shared place.
+    """
+
+    def __init__(
+        self,
+        lease: LeaseFunction,
+        report: ReportFunction | None = None,
+        *,
+        pacing: Pacing | None = None,
+    ) -> None:
+        self._lease = lease
+        self._report = report
+        self._pacing = pacing or Pacing()
+        self._blocks: dict[BudgetKey, _Block] = defaultdict(_Block)
+
+    async def acquire(self, key: BudgetKey, cost: int) -> None:
+        """See BudgetSource. A cost above what one lease grants is collected from several."""
+        block = self._blocks[key]
+        deadline = self._pacing.monotonic() + LONGEST_WAIT_SECONDS
+        block.waiting += cost
+        missing = cost
+        try:
+            async with block.lock:
+                while missing > 0:
+                    taken = await self._take(key, block, missing, deadline)
+                    missing -= taken
+                    block.waiting -= taken
+        finally:
+            block.waiting -= missing
+
+    async def report_throttled(self, key: BudgetKey, retry_after: float) -> None:
+        """See BudgetSource. What is left of the block is given up."""
+        self._blocks[key].units = 0
+        if self._report is not None:
+            await self._report(key, retry_after)
+
+    async def _take(self, key: BudgetKey, block: _Block, missing: int, deadline: float) -> int:
+        now = self._pacing.monotonic()
+        if block.units <= 0 or now >= block.valid_until:
+            await self._renew(key, block, deadline)
+        taken = min(block.units, missing)
+        block.units -= taken
+        return taken
+
+    async def _renew(self, key: BudgetKey, block: _Block, deadline: float) -> None:
+        block.units = 0
+        lease = await self._lease(key, max(block.waiting, 1))
+        now = self._pacing.monotonic()
+        if lease.granted > 0:
+            block.units, block.valid_until = lease.granted, now + lease.valid_seconds
+        elif now + lease.retry_after > deadline:
+            raise throttled_error(lease.retry_after)
+        else:
+            await self._pacing.sleep(max(lease.retry_after, _SHORTEST_PAUSE))

@@ -1,0 +1,216 @@
+"""Reading a resource type: pages of whole objects with a durable cursor, and presence probes.
+
+Owns what a listing is to the product. A page that is handed on can be stored; its cursor begins
+after it. The reader keeps nothing else, so memory is bounded by one slice.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import cast
+
+import orjson
+
+from domain.provider_errors import (
+    Disposition,
+    ProviderFault,
+    ProviderReason,
+)
+from domain.resource_types.shape import ResourceType
+from graph.batching import BatchRequest, BatchResult
+from graph.client import GraphClient
+from graph.completing import Completer, Draft
+from graph.errors import (
+    FaultFacts,
+    GraphError,
+    GraphPageTokenExpiredError,
+    GraphProtocolError,
+    protocol_error,
+)
+from graph.links import path_segment, with_query
+from graph.paging import JsonObject, Page
+
+_MARK_HEX_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ReadObject:
+    """One object of a listing: whole, or failed with its reason.
+
+    document: as Graph returned it, with follow-ups under their navigation properties; null after a
+    failure. body: the document as lossless JSON. not_captured: JSON pointers of values that Graph
+    keeps to itself. failure: its disposition `skipped_item` means that the object vanished
+    meanwhile or cannot be read in this cloud.
+    """
+
+    object_id: str
+    odata_type: str | None
+    document: JsonObject | None = field(repr=False)
+    body: bytes | None = field(repr=False)
+    failure: GraphError | None = None
+    not_captured: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListingPage:
+    """Objects that were read together. An id may come again on a later page.
+
+    cursor: where the listing goes on, null at its end. page_number: from 1, the same after a
+    resume from the cursor before it.
+    """
+
+    documents: list[ReadObject]
+    cursor: str | None
+    page_number: int
+
+
+class Presence(StrEnum):
+    """What an object's own path says of it."""
+
+    EXISTS = "exists"  # it answers
+    GONE = "gone"  # 404 with Graph's own code: the proof that a tombstone needs (D5)
+    OTHER_TYPE = "other_type"  # it answers, but no longer belongs to this type
+    UNKNOWN = "unknown"  # any other answer
+
+
+@dataclass(slots=True)
+class _Cursor:
+    """Place in a listing: link of the list page, marks of its objects that are done, next number.
+
+    Ids are marked one by one, because a page that is fetched again may have another order.
+    """
+
+    link: str | None = None
+    done: set[str] = field(default_factory=set)
+    page_number: int = 1
+
+    def encode(self) -> str:
+        return orjson.dumps(
+            {"link": self.link, "done": sorted(self.done), "page": self.page_number}
+        ).decode()
+
+
+class ResourceReader:
+    """Reads one resource type with one client."""
+
+    def __init__(self, client: GraphClient, resource_type: ResourceType) -> None:
+        self._client = client
+        self._type = resource_type
+
+    async def pages(self, cursor: str | None = None) -> AsyncIterator[ListingPage]:
+        """Yield the listing from its start or from a cursor; the last page's cursor is null.
+
+        Raises GraphPageTokenExpiredError when a continuation is refused (begin again without
+        cursor, bounded), and other GraphErrors that concern the type; `resource_type` is set.
+        """
+        try:
+            async for page in self._pages(_decode(cursor)):
+                yield page
+        except GraphError as error:
+            error.resource_type = self._type.key
+            raise
+
+    async def probe(self, object_ids: Sequence[str]) -> dict[str, Presence]:
+        """Ask each object's own path whether it still exists (D5)."""
+        found: dict[str, Presence] = {}
+        asked: list[str] = []
+        requests: list[BatchRequest] = []
+        for object_id in dict.fromkeys(object_ids):
+            try:
+                requests.append(BatchRequest(f"{self._type.list_path}/{path_segment(object_id)}"))
+                asked.append(object_id)
+            except GraphProtocolError:
+                found[object_id] = Presence.UNKNOWN
+        try:
+            results = await self._client.batch(self._type.version, requests)
+        except GraphError as error:
+            error.resource_type = self._type.key
+            raise
+        for object_id, result in zip(asked, results, strict=True):
+            found[object_id] = self._presence(object_id, result)
+        return found
+
+    async def _pages(self, place: _Cursor) -> AsyncIterator[ListingPage]:
+        completer = Completer(
+            self._client, self._type, reads_encrypted=await self._may_read_encrypted()
+        )
+        path = with_query(self._type.list_path, self._type.list_query)
+        async for page in self._client.pages(self._type.version, path, place.link):
+            slices = list(self._slices(page, place.done))
+            for position, drafts in enumerate(slices):
+                await completer.complete(drafts)
+                place.done.update(_mark(draft.object_id) for draft in drafts)
+                number, place.page_number = place.page_number, place.page_number + 1
+                is_last = position == len(slices) - 1
+                if is_last:
+                    place.link, place.done = page.next_link, set()
+                ended = is_last and page.next_link is None
+                objects = [_object(draft) for draft in drafts]
+                yield ListingPage(objects, None if ended else place.encode(), number)
+
+    def _slices(self, page: Page, done: set[str]) -> list[list[Draft]]:
+        """Return the page's objects of this type that are not done, in slices; at least one."""
+        drafts: dict[str, Draft] = {}
+        for entry in page.items:
+            object_id = entry.get("id")
+            if not isinstance(object_id, str) or not object_id:
+                raise protocol_error("object_without_id")
+            if self._type.belongs(entry) and _mark(object_id) not in done:
+                drafts.setdefault(object_id, Draft(object_id, entry))
+        whole = list(drafts.values())
+        size = self._type.slice_size if self._reads_details else max(len(whole), 1)
+        return [whole[at : at + size] for at in range(0, len(whole), size)] or [[]]
+
+    @property
+    def _reads_details(self) -> bool:
+        return self._type.item is not None or any(
+            not follow_up.expanded for follow_up in self._type.follow_ups
+        )
+
+    async def _may_read_encrypted(self) -> bool:
+        rule = self._type.encrypted_values
+        return rule is not None and rule.permission in await self._client.token_roles()
+
+    def _presence(self, object_id: str, result: BatchResult) -> Presence:
+        if result.error is not None:
+            gone = result.error.reason_code is ProviderReason.OBJECT_NOT_FOUND
+            return Presence.GONE if gone else Presence.UNKNOWN
+        answered = result.body.get("id") if result.body else None
+        if not isinstance(answered, str) or answered.lower() != object_id.lower():
+            return Presence.UNKNOWN
+        belongs = self._type.belongs(cast("JsonObject", result.body))
+        return Presence.EXISTS if belongs else Presence.OTHER_TYPE
+
+
+def _object(draft: Draft) -> ReadObject:
+    if draft.failure is not None:
+        return ReadObject(draft.object_id, draft.odata_type, None, None, draft.failure)
+    return ReadObject(
+        draft.object_id,
+        draft.odata_type,
+        draft.document,
+        draft.body,
+        not_captured=draft.not_captured,
+    )
+
+
+def _mark(object_id: str) -> str:
+    return hashlib.sha256(object_id.encode()).hexdigest()[:_MARK_HEX_DIGITS]
+
+
+def _decode(cursor: str | None) -> _Cursor:
+    """Return the place of a stored cursor; one that cannot be read restarts the listing."""
+    if cursor is None:
+        return _Cursor()
+    try:
+        parts = orjson.loads(cursor)
+        link, done, number = parts["link"], parts["done"], parts["page"]
+    except (ValueError, KeyError, TypeError):
+        parts = None
+    if parts is not None and isinstance(link, str | None) and isinstance(number, int):
+        return _Cursor(link, set(done), number)
+    raise GraphPageTokenExpiredError(
+        ProviderFault(ProviderReason.PAGE_TOKEN_EXPIRED, Disposition.RESTART_LISTING),
+        FaultFacts(detail="unreadable_cursor"),
+    )
