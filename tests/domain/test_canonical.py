@@ -26,7 +26,7 @@ SETTINGS = CanonicalRules(
 SAFE = st.recursive(
     st.text() | st.integers(-LARGEST_EXACT_INTEGER, LARGEST_EXACT_INTEGER) | st.booleans()
     | st.none() | st.floats(-1e15, 1e15),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text().map("n {}".format), inner),
 )  # fmt: skip
 
 

@@ -1,0 +1,96 @@
+"""Rows of `contents`: encrypted documents under (tenant, version hash), stored once (D9).
+
+Bulk statements only; a body never passes here in the clear.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.statements import fetch_within
+
+
+class ContentRow(NamedTuple):
+    """One encrypted document."""
+
+    version_hash: str
+    body: bytes
+    document_bytes: int
+
+
+class StoredContent(NamedTuple):
+    """An encrypted document as it was found."""
+
+    version_hash: str
+    key_id: UUID
+    body: bytes
+    canonical_rules: int
+
+
+# Of a destroyed key nothing can be read again, so such a row is as good as absent. Sorted, so that
+# two writers of the same documents wait for one another instead of deadlocking.
+_INSERT: Final = """
+INSERT INTO contents (
+    tenant_id, version_hash, workspace_id, key_id, body, document_bytes, canonical_rules, created_at
+)
+SELECT $1, new.version_hash, $2, $3, new.body, new.document_bytes, $7, $8
+FROM unnest($4::text[], $5::bytea[], $6::int[]) AS new (version_hash, body, document_bytes)
+ORDER BY new.version_hash
+ON CONFLICT (tenant_id, version_hash) DO UPDATE SET
+    key_id = excluded.key_id, body = excluded.body, document_bytes = excluded.document_bytes,
+    canonical_rules = excluded.canonical_rules, created_at = excluded.created_at
+WHERE contents.key_id <> excluded.key_id
+"""
+
+_READABLE: Final = """
+SELECT version_hash FROM contents
+WHERE tenant_id = $1 AND key_id = $2 AND version_hash = ANY($3::text[])
+"""
+
+_SELECT: Final = """
+SELECT version_hash, key_id, body, canonical_rules FROM contents
+WHERE tenant_id = $1 AND workspace_id = $2 AND version_hash = ANY($3::text[])
+"""
+
+
+async def insert_contents(
+    connection: AsyncConnection,
+    owner: tuple[UUID, UUID],
+    key_id: UUID,
+    contents: Sequence[ContentRow],
+    stamp: tuple[int, datetime],
+) -> None:
+    """Insert documents that are not there; `owner` is (workspace, tenant), `stamp` (rules, now)."""
+    if not contents:
+        return
+    workspace_id, tenant_id = owner
+    await fetch_within(
+        connection,
+        _INSERT,
+        tenant_id,
+        workspace_id,
+        key_id,
+        [row.version_hash for row in contents],
+        [row.body for row in contents],
+        [row.document_bytes for row in contents],
+        *stamp,
+    )
+
+
+async def readable_hashes(
+    connection: AsyncConnection, tenant_id: UUID, key_id: UUID, hashes: Sequence[str]
+) -> set[str]:
+    """Return which of `hashes` are stored under the key in use."""
+    found = await fetch_within(connection, _READABLE, tenant_id, key_id, list(hashes))
+    return {row["version_hash"] for row in found}
+
+
+async def select_contents(
+    connection: AsyncConnection, workspace_id: UUID, tenant_id: UUID, hashes: Sequence[str]
+) -> list[StoredContent]:
+    """Return the stored documents of these versions."""
+    found = await fetch_within(connection, _SELECT, tenant_id, workspace_id, list(hashes))
+    return [StoredContent(**row) for row in found]

@@ -1,0 +1,35 @@
+"""What the suites of the content store share: an engine, a tenant with a key, predictable time."""
+
+import itertools
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from uuid_utils.compat import uuid7
+
+from services.root_keys import LocalRootKey
+from services.tenant_keys import TenantKeys
+
+ROOT_KEY = LocalRootKey(b"r" * 32)
+START = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
+
+
+def ticking_clock() -> Callable[[], datetime]:
+    """Return a clock that moves on by a second with every look."""
+    seconds = itertools.count()
+    return lambda: START + timedelta(seconds=next(seconds))
+
+
+def new_id() -> UUID:
+    return uuid7()
+
+
+def tenant_keys(engine: AsyncEngine, root_key: LocalRootKey = ROOT_KEY) -> TenantKeys:
+    return TenantKeys(engine=engine, root_key=root_key, clock=ticking_clock(), new_id=new_id)
+
+
+async def count_rows(engine: AsyncEngine, table: str) -> int:
+    async with engine.connect() as connection:
+        return int(await connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
