@@ -20,6 +20,8 @@ from graph.retry import LONGEST_WAIT_SECONDS, Pacing
 
 # A lease function that refuses without a time must not be asked in a tight loop.
 _SHORTEST_PAUSE = 0.05
+# Sums of floats miss each other by less than this many seconds.
+_CLOCK_NOISE = 1e-6
 
 
 class BudgetKind(StrEnum):
@@ -144,7 +146,7 @@ class LocalBudgets:
         while True:
             now = self._pacing.monotonic()
             wait = window.wait_for(part, now)
-            if wait <= 0:
+            if wait <= _CLOCK_NOISE:
                 window.take(part, now)
                 return
             if now + wait > deadline:

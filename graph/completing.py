@@ -15,7 +15,13 @@ from domain.resource_types.shape import EncryptedValues, FollowUp, ResourceType
 from graph.batching import BatchRequest, BatchResult
 from graph.client import GraphClient
 from graph.errors import GraphError, GraphProtocolError, protocol_error
-from graph.json_bodies import BodyError, JsonValue, dump_json
+from graph.json_bodies import (
+    BodyError,
+    JsonValue,
+    dump_json,
+    has_delicate_numbers,
+    parse_plain,
+)
 from graph.links import below_version, path_segment, string_literal, with_query
 from graph.paging import NEXT_LINK, JsonObject, next_link_of
 
@@ -208,6 +214,9 @@ class Completer:
             draft.body = dump_json(draft.document)
         except BodyError:
             draft.failure = protocol_error("unstorable_document")
+            return
+        if has_delicate_numbers(draft.body):
+            draft.document = cast("JsonObject", parse_plain(draft.body))
 
     async def _batch(self, requests: list[BatchRequest]) -> list[BatchResult]:
         if not requests:

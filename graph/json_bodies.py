@@ -75,6 +75,21 @@ def parse_json(raw: bytes) -> JsonValue:
     return value
 
 
+def parse_plain(body: bytes) -> JsonValue:
+    """Return a written body with nothing but plain numbers, as hashing and comparing need it.
+
+    Integers keep all digits; decimals are doubles, as in RFC 8785.
+    """
+    value: JsonValue = json.loads(body) if has_delicate_numbers(body) else orjson.loads(body)
+    return value
+
+
+def has_delicate_numbers(body: bytes) -> bool:
+    """Tell whether a body may hold numbers beyond 64-bit integers and doubles."""
+    skeleton = body.translate(_SKELETON)
+    return _MANY_DIGITS in skeleton or _TINY in skeleton
+
+
 def dump_json(value: JsonValue) -> bytes:
     """Return compact UTF-8 JSON; `parse_json` of it gives an equal value. Raises BodyError."""
     failed = False
@@ -88,8 +103,7 @@ def dump_json(value: JsonValue) -> bytes:
 
 
 def _parse(body: bytes) -> JsonValue:
-    skeleton = body.translate(_SKELETON)
-    if _MANY_DIGITS in skeleton or _TINY in skeleton:
+    if has_delicate_numbers(body):
         return _parse_exactly(body)
     try:
         value: JsonValue = orjson.loads(body)

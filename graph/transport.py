@@ -152,7 +152,7 @@ class Transport:
         if self._context is None:
             self._context = self.endpoint.ssl_context()
         limits = self.settings
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=limits.connections, ssl=self._context, force_close=fresh
             ),
@@ -165,6 +165,10 @@ class Transport:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         )
+        # aiohttp repeats PUT, DELETE and GET by itself when a connection breaks: past every
+        # budget, and a write may have happened. No public switch turns it off.
+        session._retry_connection = False  # noqa: SLF001
+        return session
 
 
 class _TooLargeError(Exception):
