@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     root_key: SecretStr | None = _variable(
         "TENANTOPS_ROOT_KEY",
         "Root key that wraps every tenant's data key: 32 random bytes in base64. Losing it loses "
-        "all stored contents and credentials.",
+        "all stored contents and credentials. Processes that only migrate the database need none.",
         "set it to the output of `openssl rand -base64 32`",
         default=None,
     )
@@ -147,6 +147,12 @@ class Settings(BaseSettings):
         "set it to a duration such as 15m",
         default=timedelta(minutes=15),
     )
+    heartbeat_timeout: Duration = _variable(
+        "TENANTOPS_HEARTBEAT_TIMEOUT",
+        "How long a reading activity may be silent before another worker takes its work over.",
+        "set it to a duration such as 40s",
+        default=timedelta(seconds=40),
+    )
     catchup_window: Duration = _variable(
         "TENANTOPS_CATCHUP_WINDOW",
         "How late a slot of a new schedule may still fire after an outage, unless the schedule "
@@ -211,7 +217,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (self.root_key is None) is (self.root_key_file is None):
+        if self.root_key is not None and self.root_key_file is not None:
             raise ValueError("TENANTOPS_ROOT_KEY: set it or TENANTOPS_ROOT_KEY_FILE, and not both")
         if (self.graph_root is None) is not (self.authority_host is None):
             raise ValueError("TENANTOPS_GRAPH_ROOT: set it together with TENANTOPS_AUTHORITY_HOST")
@@ -226,14 +232,6 @@ class Settings(BaseSettings):
     def log_level_number(self) -> int:
         """The level as `logging` counts it."""
         return logging.getLevelNamesMapping()[self.log_level]
-
-    def root_key_secret(self) -> SecretStr:
-        """Return the root key, from its file if one is named; OSError if that is unreadable."""
-        if self.root_key is not None:
-            return self.root_key
-        if self.root_key_file is None:
-            raise AssertionError("one of the two is checked to be there")
-        return SecretStr(self.root_key_file.read_text(encoding="utf-8").strip())
 
 
 @dataclass(frozen=True, slots=True)

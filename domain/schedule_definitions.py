@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 
+from domain.names import NAME_RULE, is_name
 from domain.schedules import FieldProblem, InvalidScheduleError, ScheduleSpec
 
-NAME_LIMIT = 200
 # Temporal silently raises a smaller window to ten seconds (temporal.md 1.3).
 SMALLEST_CATCHUP_WINDOW = timedelta(seconds=10)
 DEFAULT_CATCHUP_WINDOW = timedelta(minutes=15)
@@ -55,10 +55,9 @@ def check(definition: ScheduleDefinition, known_types: Collection[str]) -> None:
 
 
 def _name_problem(name: str) -> FieldProblem | None:
-    if name and name == name.strip() and len(name) <= NAME_LIMIT and name.isprintable():
+    if is_name(name):
         return None
-    mend = f"use 1 to {NAME_LIMIT} printable characters without blanks at the ends"
-    return FieldProblem("name", "is not a usable name", mend)
+    return FieldProblem("name", "is not a usable name", NAME_RULE)
 
 
 def _types_problem(types: tuple[str, ...] | None, known: Collection[str]) -> FieldProblem | None:

@@ -55,25 +55,19 @@ def test_load_settings_required_ones_missing_are_named_together(
     )
 
 
-@pytest.mark.parametrize("also_file", [True, False])
-def test_load_settings_root_key_in_no_or_both_places_is_refused(
-    environment: pytest.MonkeyPatch, tmp_path: Path, *, also_file: bool
+def test_load_settings_root_key_in_both_places_is_refused(
+    environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    if also_file:
-        (tmp_path / "key").write_text("k")
-        environment.setenv("TENANTOPS_ROOT_KEY_FILE", str(tmp_path / "key"))
-    else:
-        environment.delenv("TENANTOPS_ROOT_KEY")
+    (tmp_path / "key").write_text("k")
+    environment.setenv("TENANTOPS_ROOT_KEY_FILE", str(tmp_path / "key"))
     assert problems() == ("TENANTOPS_ROOT_KEY: set it or TENANTOPS_ROOT_KEY_FILE, and not both",)
 
 
-def test_root_key_secret_named_file_is_read(
-    environment: pytest.MonkeyPatch, tmp_path: Path
+def test_load_settings_root_key_in_no_place_is_left_to_who_needs_it(
+    environment: pytest.MonkeyPatch,
 ) -> None:
-    (tmp_path / "key").write_text("from-the-file\n")
     environment.delenv("TENANTOPS_ROOT_KEY")
-    environment.setenv("TENANTOPS_ROOT_KEY_FILE", str(tmp_path / "key"))
-    assert load_settings().root_key_secret().get_secret_value() == "from-the-file"
+    assert load_settings().root_key is None
 
 
 @pytest.mark.parametrize(
