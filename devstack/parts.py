@@ -10,6 +10,7 @@ from typing import Protocol
 from devstack.configuration import PartName, PortName, StackConfiguration
 from devstack.graph_server import GraphServer
 from devstack.postgres import EmbeddedPostgres
+from devstack.state import StateFiles
 from devstack.temporal_server import NAMESPACE, TemporalOptions, TemporalServer
 
 Ports = Mapping[PortName, int]
@@ -52,7 +53,7 @@ class PostgresPart(EmbeddedPostgres):
     """PostgreSQL with the product's database."""
 
     def __init__(self, configuration: StackConfiguration, ports: Ports) -> None:
-        directory = configuration.state_directory / "postgres"
+        directory = StateFiles(configuration.state_directory).postgres
         super().__init__(directory, port=ports[PortName.POSTGRES])
         self._database = configuration.database
         self.ui_url = None

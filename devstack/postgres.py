@@ -24,11 +24,11 @@ SETTINGS = {
     # Segments below the data directory: a kill -9 leaves nothing in /dev/shm.
     "dynamic_shared_memory_type": "mmap",
 }
-# Loses data with a crash of the machine, not with one of the server: for throw-away clusters only.
+# Loses data with a crash of the machine, not with a kill of the server: for throw-away clusters
+# only. synchronous_commit stays on, since without it a kill loses what was committed last.
 THROW_AWAY_SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
-    "synchronous_commit": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
 }
@@ -141,6 +141,13 @@ class EmbeddedPostgres:
         self._cluster.remove_socket_directory()
         self._socket_directory = None
         self._lock.release()
+
+    def tidy(self) -> None:
+        """Remove what a killed owner left, without starting; a live owner is not disturbed."""
+        if self._cluster.directory.exists() and self._lock.acquire():
+            self._cluster.end_remains()
+            self._cluster.remove_socket_directory()
+            self._lock.release()
 
     def dsn(self, database: str, *, scheme: str = "postgresql") -> str:
         """URL of a database over loopback TCP, with the password in it."""

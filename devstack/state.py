@@ -136,6 +136,7 @@ class StateFiles:
         self.lock = directory / "supervisor.lock"
         self.supervisor_log = directory / "supervisor.log"
         self.root_key = directory / "root.key"
+        self.postgres = directory / "postgres"
         self._state = directory / "state.json"
         self._ports = directory / "ports.json"
         self._environment = directory / "environment.json"

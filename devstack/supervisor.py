@@ -25,6 +25,7 @@ from devstack.configuration import (
 from devstack.locks import DirectoryLock
 from devstack.parts import PART_PORTS, PART_TYPES, Part, embedded_parts
 from devstack.ports import choose_port, require_port
+from devstack.postgres import EmbeddedPostgres
 from devstack.private_files import write_private_text
 from devstack.processes import ProcessIdentity, StartCancelledError, end_processes
 from devstack.state import PartState, PartStatus, StackPhase, StackState, StateFiles
@@ -231,6 +232,7 @@ def end_remains(files: StateFiles) -> None:
         logger.warning("ending %d processes of a killed supervisor", len(remains))
         # SIGINT ends each kind in order; SIGTERM would let PostgreSQL wait for its clients.
         end_processes(remains, (signal.SIGINT, 10.0))
+    EmbeddedPostgres(files.postgres).tidy()
 
 
 def ensure_root_key(files: StateFiles) -> None:

@@ -6,8 +6,6 @@ Nothing is left behind: SIGTERM ends pytest as Ctrl-C does, and the servers end 
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -22,7 +20,6 @@ from devstack.locks import DirectoryLock
 from devstack.postgres import EmbeddedPostgres
 from devstack.temporal_server import TemporalOptions, TemporalServer
 
-PROJECT = Path(__file__).parent.parent
 TEMPLATE = "template_migrated"
 SERVER_DIRECTORY_PREFIX = "tenantops-tests-"
 SEARCH_ATTRIBUTES = dict.fromkeys(
@@ -76,32 +73,15 @@ def postgres_server(server_directory: Path) -> Iterator[EmbeddedPostgres]:
     server.stop(immediately=True)
 
 
-@pytest.fixture(scope="session")
-def migrated_template(postgres_server: EmbeddedPostgres) -> str:
-    """Name of a database at the newest migration, to be cloned; empty without migrations."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def migrated_template(postgres_server: EmbeddedPostgres) -> str:
+    """Name of a database at the newest migration, to be cloned."""
+    # Late: suites without a database need not import SQLAlchemy and Alembic.
+    from storage.migrate import upgrade
+
     postgres_server.create_database(TEMPLATE)
-    if (PROJECT / "storage" / "migrations" / "env.py").exists():
-        migrate(postgres_server.dsn(TEMPLATE, scheme="postgresql+asyncpg"))
+    await upgrade(postgres_server.dsn(TEMPLATE, scheme="postgresql+asyncpg"))
     return TEMPLATE
-
-
-def migrate(database_url: str) -> None:
-    """Run `alembic upgrade head` as a process of its own: env.py may run its own event loop."""
-    script = (
-        "import alembic.command, alembic.config\n"
-        "configuration = alembic.config.Config()\n"
-        "configuration.set_main_option('script_location', 'storage/migrations')\n"
-        "alembic.command.upgrade(configuration, 'head')\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=PROJECT,
-        env={**os.environ, "DATABASE_URL": database_url},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, f"migrations failed\n{result.stderr[-4000:]}"
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -1,7 +1,6 @@
 """Embedded PostgreSQL under kills, stale files and odd directories."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -34,12 +33,6 @@ time.sleep(600)
 
 
 @pytest.fixture
-def directory(pristine: Path, tmp_path: Path) -> Path:
-    """Initialized cluster of one test."""
-    return Path(shutil.copytree(pristine, tmp_path / "pg"))
-
-
-@pytest.fixture
 def server(directory: Path) -> Iterator[EmbeddedPostgres]:
     with EmbeddedPostgres(directory, durable=False) as server:
         yield server
@@ -53,17 +46,17 @@ async def answer(dsn: str, query: str) -> object:
         await connection.close()
 
 
-async def test_postgres_started_answers_over_tcp(server: EmbeddedPostgres) -> None:
-    server.create_database("shop")
-    server.create_database("shop")
-    assert await answer(server.dsn("shop"), "SELECT current_database()") == "shop"
+async def test_postgres_started_answers_over_tcp(postgres_server: EmbeddedPostgres) -> None:
+    postgres_server.create_database("shop")
+    postgres_server.create_database("shop")
+    assert await answer(postgres_server.dsn("shop"), "SELECT current_database()") == "shop"
 
 
-async def test_postgres_started_answers_over_its_socket(server: EmbeddedPostgres) -> None:
-    address = urlsplit(server.dsn("postgres"))
+async def test_postgres_started_answers_over_its_socket(postgres_server: EmbeddedPostgres) -> None:
+    address = urlsplit(postgres_server.dsn("postgres"))
     connection = await asyncpg.connect(
-        host=str(server.socket_directory),
-        port=server.port,
+        host=str(postgres_server.socket_directory),
+        port=postgres_server.port,
         user=address.username,
         password=address.password,
         database="postgres",
@@ -72,26 +65,27 @@ async def test_postgres_started_answers_over_its_socket(server: EmbeddedPostgres
     await connection.close()
 
 
-async def test_postgres_wrong_password_is_refused(server: EmbeddedPostgres) -> None:
-    wrong = f"postgresql://postgres:guess@127.0.0.1:{server.port}/postgres"
+async def test_postgres_wrong_password_is_refused(postgres_server: EmbeddedPostgres) -> None:
+    wrong = f"postgresql://postgres:guess@127.0.0.1:{postgres_server.port}/postgres"
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(wrong)
 
 
-def test_postgres_listens_on_loopback_alone(server: EmbeddedPostgres) -> None:
-    assert server.pid is not None
-    connections = psutil.Process(server.pid).net_connections(kind="tcp")
+def test_postgres_listens_on_loopback_alone(postgres_server: EmbeddedPostgres) -> None:
+    assert postgres_server.pid is not None
+    connections = psutil.Process(postgres_server.pid).net_connections(kind="tcp")
     assert [connection.laddr.ip for connection in connections] == ["127.0.0.1"]
 
 
-def test_postgres_password_file_is_private(server: EmbeddedPostgres, directory: Path) -> None:
-    assert (directory / "password").stat().st_mode & 0o777 == 0o600
-    assert server.socket_directory.stat().st_mode & 0o777 == 0o700
+def test_postgres_password_file_is_private(postgres_server: EmbeddedPostgres) -> None:
+    password = postgres_server.log.with_name("password")
+    assert password.stat().st_mode & 0o777 == 0o600
+    assert postgres_server.socket_directory.stat().st_mode & 0o777 == 0o700
 
 
-def test_postgres_statement_that_fails_raises_its_words(server: EmbeddedPostgres) -> None:
+def test_postgres_statement_that_fails_raises_its_words(postgres_server: EmbeddedPostgres) -> None:
     with pytest.raises(PostgresCommandError, match='relation "nothing" does not exist'):
-        server.execute("SELECT * FROM nothing")
+        postgres_server.execute("SELECT * FROM nothing")
 
 
 def test_postgres_durable_by_default_syncs_to_disk(directory: Path) -> None:
@@ -109,7 +103,7 @@ def test_postgres_stopped_leaves_nothing(directory: Path) -> None:
 
 
 async def test_postgres_killed_opens_again_with_its_data(server: EmbeddedPostgres) -> None:
-    server.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    server.execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 42 AS answer")
     assert server.pid is not None
     os.kill(server.pid, signal.SIGKILL)
     await eventually(lambda: server.pid is None)
@@ -185,6 +179,7 @@ def test_postgres_long_directory_keeps_its_socket_elsewhere(directory: Path) -> 
         assert not sockets.is_relative_to(deep)
         assert (sockets / f".s.PGSQL.{server.port}").is_socket()
     assert not sockets.exists()
+    deep.rename(directory)
 
 
 def test_postgres_taken_port_says_so(server: EmbeddedPostgres, tmp_path: Path) -> None:
@@ -238,7 +233,7 @@ def test_postgres_below_a_closed_directory_runs(tmp_path: Path, parent_owner: in
 @pytest.mark.long
 def test_postgres_owned_by_another_account_before_is_taken_over(directory: Path) -> None:
     with EmbeddedPostgres(directory, durable=False) as server:
-        server.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        server.execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 42 AS answer")
     entry = unprivileged_entry()
     give_ownership(directory, Account(AccountMode.ACCOUNT, entry.pw_uid, entry.pw_gid))
     with EmbeddedPostgres(directory, durable=False) as server:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import asyncpg
 import psutil
 import pytest
 
@@ -21,19 +20,13 @@ from tests.devstack.conftest import (
     ANY_PORTS,
     SOMEBODY_ELSES_GRAPH,
     NewStack,
+    assert_answer_kept,
+    keep_answer,
     left_files,
     processes_of,
+    query,
 )
 from tests.eventually import eventually
-
-
-async def query(stack: Stack, statement: str) -> object:
-    url = stack.environment()["DATABASE_URL"].replace("+asyncpg", "")
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetchval(statement)
-    finally:
-        await connection.close()
 
 
 async def test_stack_started_twice_is_one_stack(pair: Stack, running_pair: StackState) -> None:
@@ -65,7 +58,7 @@ def test_stack_started_makes_the_root_key_once(stack: Stack, running: StackState
 async def test_stack_stopped_leaves_nothing_and_returns_with_its_data(
     pair: Stack, running_pair: StackState
 ) -> None:
-    await query(pair, "CREATE TABLE kept AS SELECT 42 AS answer")
+    await keep_answer(pair)
     variables = dict(pair.environment())
     assert pair.stop()
     assert not pair.stop()
@@ -74,7 +67,7 @@ async def test_stack_stopped_leaves_nothing_and_returns_with_its_data(
     assert all(is_port_free(port) for port in running_pair.ports.values())
     pair.start()
     assert dict(pair.environment()) == variables
-    assert await query(pair, "SELECT answer FROM kept") == 42
+    await assert_answer_kept(pair)
 
 
 @pytest.mark.long

@@ -5,14 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from devstack.configuration import PROJECT, PartName, StackConfiguration
 from devstack.processes import ProcessIdentity
 from devstack.stack import Stack, StackStartError
 from devstack.state import PartStatus, StackPhase, StackState
-from tests.devstack.conftest import left_files, processes_of
+from tests.devstack.conftest import assert_answer_kept, keep_answer, left_files, processes_of
 from tests.eventually import eventually
 
 SIGNALS = [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
@@ -34,15 +33,6 @@ async def kill(process: ProcessIdentity) -> None:
     await eventually(lambda: not process.is_alive())
 
 
-async def query(stack: Stack, statement: str) -> object:
-    url = stack.environment()["DATABASE_URL"].replace("+asyncpg", "")
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetchval(statement)
-    finally:
-        await connection.close()
-
-
 async def assert_nothing_left(directory: Path) -> None:
     await eventually(lambda: not processes_of(directory), seconds=20)
     assert left_files(directory) == []
@@ -54,14 +44,14 @@ async def assert_nothing_left(directory: Path) -> None:
 async def test_part_killed_comes_back_with_the_next_start(
     pair: Stack, running_pair: StackState, part: PartName
 ) -> None:
-    await query(pair, "CREATE TABLE kept AS SELECT 42 AS answer")
+    await keep_answer(pair)
     await kill(process_of(running_pair, part))
     assert pair.status().parts[part].status is PartStatus.DOWN
     state = pair.start()
     assert state.ports == running_pair.ports
     assert state.supervisor == running_pair.supervisor
     assert process_of(state, part) != process_of(running_pair, part)
-    assert await query(pair, "SELECT answer FROM kept") == 42
+    await assert_answer_kept(pair)
 
 
 @pytest.mark.long
@@ -75,24 +65,24 @@ async def test_supervisor_killed_ends_its_servers(pair: Stack, running_pair: Sta
 async def test_supervisor_killed_next_start_need_not_wait(
     pair: Stack, running_pair: StackState
 ) -> None:
-    await query(pair, "CREATE TABLE kept AS SELECT 42 AS answer")
+    await keep_answer(pair)
     await kill(supervisor_of(running_pair))
     state = pair.start()
     assert state.supervisor != running_pair.supervisor
     assert state.ports == running_pair.ports
-    assert await query(pair, "SELECT answer FROM kept") == 42
+    await assert_answer_kept(pair)
 
 
 @pytest.mark.long
 async def test_everything_killed_at_once_starts_again(
     pair: Stack, running_pair: StackState
 ) -> None:
-    await query(pair, "CREATE TABLE kept AS SELECT 42 AS answer")
+    await keep_answer(pair)
     for process in processes_of(pair.log_directory()):
         process.kill()
     await eventually(lambda: not processes_of(pair.log_directory()))
     pair.start()
-    assert await query(pair, "SELECT answer FROM kept") == 42
+    await assert_answer_kept(pair)
 
 
 async def test_supervisor_and_part_killed_stop_leaves_nothing(
@@ -101,7 +91,7 @@ async def test_supervisor_and_part_killed_stop_leaves_nothing(
     await kill(process_of(running, PartName.POSTGRES))
     await kill(supervisor_of(running))
     stack.stop()
-    await eventually(lambda: not processes_of(stack.log_directory()))
+    await assert_nothing_left(stack.log_directory())
     assert stack.status() == StackState(StackPhase.STOPPED)
 
 
@@ -136,9 +126,10 @@ async def test_command_signalled_while_it_starts_leaves_nothing(
 async def test_state_directory_removed_ends_its_servers(
     stack: Stack, running: StackState, tmp_path: Path
 ) -> None:
-    stack.log_directory().rename(tmp_path / "moved")
+    moved = stack.log_directory().rename(tmp_path / "moved")
     await eventually(lambda: not supervisor_of(running).is_alive(), seconds=20)
     assert not process_of(running, PartName.POSTGRES).is_alive()
+    moved.rename(stack.log_directory())
 
 
 @pytest.mark.long
