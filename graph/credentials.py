@@ -78,7 +78,12 @@ CredentialSecret = (
 
 
 class OpenCredential(Protocol):
-    """An opened credential: asks for one token at a time, holds connections until closed."""
+    """An opened credential: asks for one token at a time, holds connections until closed.
+
+    is_interactive: a new one would ask a person to sign in again.
+    """
+
+    is_interactive: bool
 
     async def get_token(self, scope: str, claims: str | None) -> AzureToken:
         """Return a token for the scope. Raises azure-core's errors."""
@@ -147,6 +152,8 @@ def _device_code(
 class _Async:
     """An azure-identity credential of the asynchronous kind."""
 
+    is_interactive = False
+
     def __init__(self, credential: Any) -> None:  # four classes without a common base
         self._credential = credential
 
@@ -160,6 +167,8 @@ class _Async:
 
 class _Threaded:
     """The device code credential, which azure-identity offers only as a blocking one."""
+
+    is_interactive = True
 
     def __init__(self, credential: DeviceCodeCredential) -> None:
         self._credential = credential

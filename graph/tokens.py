@@ -19,7 +19,7 @@ from azure.core.credentials import AccessToken as AzureToken
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
 from azure.identity import CredentialUnavailableError
 
-from domain.provider_error_facts import read_token_error, safe_scopes
+from domain.provider_error_facts import TokenErrorFacts, read_token_error, safe_scopes
 from domain.provider_errors import (
     Disposition,
     ProviderFault,
@@ -39,7 +39,7 @@ from graph.errors import (
 from graph.retry import Pacing, RetryBudget, RetryRules, parse_retry_after
 
 _EARLY = timedelta(minutes=5)
-_OAUTH_ERROR = re.compile(r"error '\(([a-z_]{1,60})\)")
+_OAUTH_ERROR = re.compile(r"error '(?:\(|\{'error': ')([a-z_]{1,60})['\)]")
 # "You call too often" (AADSTS50196) comes without a time.
 _REQUEST_LOOP = 50196
 _LOOP_PAUSE_SECONDS = 300.0
@@ -60,8 +60,8 @@ class AccessToken:
 class TokenSource:
     """Tokens of one app in one tenant. Safe for many tasks; close it when the app is done.
 
-    open_credential: returns a credential with an empty cache; called again for a forced refresh,
-    because azure-identity gives a cached token back otherwise.
+    open_credential: returns a credential with an empty cache; called again for each token, except
+    for one that a person signed in with.
     """
 
     def __init__(
@@ -101,7 +101,6 @@ class TokenSource:
         async with self._lock:
             if self._token is not None and self._token != rejected:
                 return self._token
-            await self._forget_credential()
             return await self._renew(claims=claims, fallback=None)
 
     async def roles(self) -> tuple[str, ...]:
@@ -115,6 +114,9 @@ class TokenSource:
 
     async def _renew(self, *, claims: str | None, fallback: AccessToken | None) -> AccessToken:
         self._raise_remembered_refusal()
+        if self._credential is not None and not self._credential.is_interactive:
+            # azure-identity would give its cached token back until it looks too old to itself.
+            await self._forget_credential()
         try:
             self._token = await self._request(claims)
         except GraphError as error:
@@ -147,7 +149,8 @@ class TokenSource:
                 raise outcome
             throttled = isinstance(outcome, GraphThrottledError)
             wait = budget.next_wait(outcome.retry_after, is_throttled=throttled)
-            if budget.is_exhausted or not budget.allows(wait):
+            asks_a_person = self._credential is not None and self._credential.is_interactive
+            if asks_a_person or budget.is_exhausted or not budget.allows(wait):
                 raise throttled_error(wait, outcome.facts) if throttled else outcome
             await budget.sleep(wait)
 
@@ -239,6 +242,9 @@ def _translate(error: AzureError, now: datetime) -> GraphError:
     found = _OAUTH_ERROR.search(text)
     body = {"error": found.group(1)} if found else {}
     known = read_token_error(body, text)
+    if response is None and known == TokenErrorFacts():
+        # A gateway's page, or nobody signed in; azure-identity says it in prose only.
+        return _unreadable(text)
     fault = classify_token_error(known.aadsts_code, status, known.oauth_error)
     facts = FaultFacts(
         method="POST",
@@ -260,6 +266,14 @@ def _connection_failed(error: AzureError) -> GraphError:
     if isinstance(error.inner_exception, ClientSSLError):
         return GraphError(ProviderFault(ProviderReason.TLS, Disposition.FAILED), facts)
     return unavailable_error("sign_in_unreachable", facts)
+
+
+def _unreadable(text: str) -> GraphError:
+    if text.startswith("Timed out waiting for user"):
+        return _refused(ProviderReason.ACCOUNT_PROBLEM, "nobody_signed_in")
+    return unavailable_error(
+        "sign_in_answer_unreadable", FaultFacts(method="POST", path_template=_TOKEN_PATH)
+    )
 
 
 def _refused(reason: ProviderReason, detail: str | None) -> GraphCredentialRefusedError:

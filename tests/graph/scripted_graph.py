@@ -7,6 +7,7 @@ was asked. What Graph really does is the local Graph's affair; this plays single
 import asyncio
 import base64
 import json
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -57,7 +58,12 @@ def fault(status: int, code: str, message: str = "", **headers: str) -> Reply:
 
 def jwt(roles: list[str], serial: int = 0) -> str:
     """Return an unsigned token with these roles."""
-    parts = ({"alg": "none"}, {"roles": roles, "serial": serial}, "signature")
+    return encoded({"roles": roles, "serial": serial})
+
+
+def encoded(claims: dict[str, object]) -> str:
+    """Return an unsigned token with these claims."""
+    parts = ({"alg": "none"}, claims, "signature")
     return ".".join(
         base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts
     )
@@ -105,7 +111,7 @@ class ScriptedGraph:
         if request.raw_path.endswith("/oauth2/v2.0/token"):
             return await self._token(request)
         raw = await request.read()
-        body = json.loads(raw) if raw else None
+        body = json.loads(raw) if "json" in request.content_type else raw.decode()
         self.seen.append(
             Seen(
                 request.method,
@@ -152,10 +158,31 @@ class ScriptedGraph:
             if reply.status != 200:
                 return _response(reply)
         token = jwt(self.roles, len(self.token_requests))
-        lifetime = self.token_lifetime
-        return web.json_response(
-            {"token_type": "Bearer", "expires_in": lifetime, "access_token": token}
-        )
+        answer = {
+            "token_type": "Bearer",
+            "expires_in": self.token_lifetime,
+            "access_token": token,
+        }
+        if "device_code" in form:
+            answer |= _person(form["client_id"][0])
+        return web.json_response(answer)
+
+
+def _person(app_id: str) -> dict[str, object]:
+    """Return what a sign-in of a person adds: who it was."""
+    tenant = "11111111-1111-4111-8111-111111111111"
+    claims = {
+        "aud": app_id,
+        "iss": f"https://login.example/{tenant}/v2.0",
+        "sub": "s",
+        "oid": "o",
+        "tid": tenant,
+        "preferred_username": "p",
+        "iat": int(time.time()),
+        "exp": int(time.time()) + 3600,
+    }
+    info = base64.urlsafe_b64encode(json.dumps({"uid": "o", "utid": tenant}).encode()).decode()
+    return {"id_token": encoded(claims), "client_info": info.rstrip("="), "refresh_token": "r"}
 
 
 def _response(reply: Reply) -> web.StreamResponse:
