@@ -1,0 +1,247 @@
+"""Puts one local Graph together and runs it: tenants, journal, TLS, listener."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+
+from devstack.graph_service.authority import LoginService
+from devstack.graph_service.certificates import server_context, signing_key
+from devstack.graph_service.clock import ServiceClock
+from devstack.graph_service.config import GraphConfig
+from devstack.graph_service.control import GraphControl
+from devstack.graph_service.control_http import ControlEndpoint, control_token
+from devstack.graph_service.counters import Counters
+from devstack.graph_service.directory_reads import DELTA_LIFETIME_S, DirectoryReader
+from devstack.graph_service.dispatch import Dispatcher
+from devstack.graph_service.faults import Faults
+from devstack.graph_service.generation import World
+from devstack.graph_service.http_server import MAXIMUM_BODY, HttpServer
+from devstack.graph_service.journal import Journal
+from devstack.graph_service.objects import ByteCache
+from devstack.graph_service.paging import PageTokens
+from devstack.graph_service.reading import Reader
+from devstack.graph_service.rendering import Renderer
+from devstack.graph_service.tenant import TenantState
+from devstack.graph_service.throttling import Throttle
+from devstack.graph_service.tokens import TokenAuthority
+from devstack.graph_service.writing import Writer
+
+GLOBAL_AUDIENCE = "https://graph.microsoft.com"
+
+
+@dataclass(frozen=True, slots=True)
+class AppHandle:
+    """Credentials of one app of a tenant."""
+
+    name: str
+    client_id: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class TenantHandle:
+    """What a client needs to connect to a tenant. `apps` has read, write and limited."""
+
+    tenant_id: str
+    number: int
+    name: str
+    domain: str
+    apps: dict[str, AppHandle]
+
+    @property
+    def read_app(self) -> AppHandle:
+        """The app with the permissions of a backup."""
+        return self.apps["read"]
+
+    @property
+    def write_app(self) -> AppHandle:
+        """The app that may also restore."""
+        return self.apps["write"]
+
+
+class GraphService:
+    """A running local Graph. Use `running_graph`; the parts are made by `start`."""
+
+    def __init__(self, config: GraphConfig) -> None:
+        self.config = config
+        self.clock = ServiceClock()
+        self.root_url = ""
+        self._temporary: Path | None = None
+        self._runner: web.ServerRunner | None = None
+        self._journal = Journal(None)
+        self._by_name: dict[str, TenantState] = {}
+        self._states: list[TenantState] = []
+
+    async def start(self) -> None:
+        """Read the state folder, load what the configuration names, and listen."""
+        folder = self._folder()
+        listener = socket.create_server((self.config.host, self.config.port), backlog=512)
+        self.root_url = f"https://{self.config.host}:{listener.getsockname()[1]}"
+        self.ca_file = folder / "ca.pem"
+        self.state_dir = folder
+        server = self._assemble(folder)
+        self._load()
+        self._runner = web.ServerRunner(
+            web.Server(server.handle, max_field_size=64 * 1024, max_line_size=64 * 1024)
+        )
+        await self._runner.setup()
+        context = server_context(folder, self.config.host)
+        await web.SockSite(self._runner, listener, ssl_context=context).start()
+
+    async def stop(self) -> None:
+        """Close connections and the journal; a temporary state folder goes away."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._journal.close()
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    @property
+    def authority_url(self) -> str:
+        """What a client uses in place of https://login.microsoftonline.com."""
+        return self.root_url
+
+    @property
+    def tenants(self) -> list[TenantHandle]:
+        """All tenants, in the order of their numbers."""
+        return [
+            TenantHandle(
+                tenant_id=state.tenant_id,
+                number=state.number,
+                name=state.world.label,
+                domain=state.world.domain,
+                apps={
+                    app.name: AppHandle(app.name, app.client_id, app.secret)
+                    for app in state.apps.values()
+                },
+            )
+            for state in self._states
+        ]
+
+    def _folder(self) -> Path:
+        folder = self.config.state_dir
+        if folder is None:
+            folder = self._temporary = Path(tempfile.mkdtemp(prefix="local-graph-"))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def _make_tenants(self) -> None:
+        for number in range(self.config.tenants):
+            world = World(
+                seed=self.config.seed,
+                tenant=number,
+                profile=self.config.profile_of(number),
+                counts=self.config.counts,
+            )
+            state = TenantState(number=number, world=world, journal=self._journal)
+            self._states.append(state)
+            for name in (str(number), state.tenant_id, world.domain):
+                self._by_name[name.lower()] = state
+
+    def _assemble(self, folder: Path) -> HttpServer:
+        self._journal = Journal(folder / "journal.jsonl")
+        self._make_tenants()
+        config, clock = self.config, self.clock
+        key = signing_key(folder)
+        secret = key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        counters, faults = Counters(keep=config.keep_requests), Faults()
+        tokens = TokenAuthority(
+            key=key, clock=clock, audiences=(self.root_url, f"{self.root_url}/", GLOBAL_AUDIENCE)
+        )
+        pages = PageTokens(
+            key=secret, clock=clock, ttl_s=config.page_token_ttl_s, uses=config.page_token_uses
+        )
+        deltas = PageTokens(key=secret, clock=clock, ttl_s=DELTA_LIFETIME_S, uses=0)
+        reader = Reader(renderer=Renderer(ByteCache(config.cache_bytes)), tokens=pages, clock=clock)
+        directory = DirectoryReader(tokens=pages, delta_tokens=deltas)
+        throttle = Throttle(
+            clock=clock, counters=counters, scale=config.budget_scale, style=config.retry_after
+        )
+        login = LoginService(
+            tenants=self._tenant_of,
+            tokens=tokens,
+            clock=clock,
+            counters=counters,
+            root_url=self.root_url,
+        )
+        login.lifetime_s = config.token_lifetime_s
+        self.control = GraphControl(
+            tenants_by_name=self._by_name,
+            faults=faults,
+            throttle=throttle,
+            counting=counters,
+            clock=clock,
+            login=login,
+            page_tokens=pages,
+        )
+        dispatcher = Dispatcher(
+            reader=reader,
+            writer=Writer(reader=reader, clock=clock),
+            directory=directory,
+            throttle=throttle,
+            faults=faults,
+            counters=counters,
+            tokens=pages,
+            clock=clock,
+        )
+        return HttpServer(
+            config=config,
+            clock=clock,
+            counters=counters,
+            dispatcher=dispatcher,
+            login=login,
+            tokens=tokens,
+            faults=faults,
+            tenant_of=self._tenant_of,
+            control=ControlEndpoint(control=self.control, token=control_token(folder)).answer,
+            root_url=self.root_url,
+        )
+
+    def _tenant_of(self, name: str) -> TenantState | None:
+        found = self._by_name.get(name.lower())
+        # Numbers address tenants in tests only; the login service knows ids and domains.
+        return None if name.isdigit() else found
+
+    def _load(self) -> None:
+        """Replay the journal, or on the first start load the files of the configuration."""
+        by_id = {state.tenant_id: state for state in self._states}
+        replayed = False
+        for entry in self._journal.replay():
+            state = by_id.get(str(entry.get("tenant")))
+            if state is not None:
+                state.apply(entry)
+                replayed = True
+        if replayed:
+            return
+        for state in self._states:
+            if self.config.load_roles is not None:
+                self.control.load_roles(state.number, str(self.config.load_roles))
+        if self.config.load_exports is not None and self._states:
+            self.control.load_exports(0, str(self.config.load_exports))
+
+
+@asynccontextmanager
+async def running_graph(config: GraphConfig | None = None) -> AsyncIterator[GraphService]:
+    """A local Graph for the length of the block."""
+    service = GraphService(config or GraphConfig())
+    try:
+        await service.start()
+        yield service
+    finally:
+        await service.stop()
+
+
+__all__ = ["MAXIMUM_BODY", "AppHandle", "GraphService", "TenantHandle", "running_graph"]
