@@ -44,8 +44,9 @@ def create_engine(
         async_creator=connect,
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=False,
         pool_recycle=1800,
+        # An error shows the statement and never its arguments (D7).
+        hide_parameters=True,
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
     )

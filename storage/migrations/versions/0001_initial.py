@@ -313,6 +313,9 @@ def create_audit_log() -> None:
         sa.CheckConstraint(
             "actor_kind IN ('user', 'service', 'schedule', 'system')", name="actor_kind"
         ),
+        sa.CheckConstraint(
+            "tenant_id IS NULL OR workspace_id IS NOT NULL", name="tenant_with_workspace"
+        ),
         tenant_owner(),
         sa.PrimaryKeyConstraint("id"),
     )

@@ -1,0 +1,1 @@
+"""The database: schema, guards and the way statements reach it."""
