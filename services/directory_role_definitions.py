@@ -1,0 +1,265 @@
+"""Sync of directory role definitions: list everything, compare by content, record what changed.
+
+There is no delta for role definitions, and Microsoft changes the actions of built-in roles under
+the same id and version, so each is compared by the hash of its canonical form (api.md b.1). One
+transaction stores the whole sync; a second one finds its result row and changes nothing (D4).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts.runs import StepCall
+from domain.canonical_rules import CANONICAL_RULES_VERSION, rules_of
+from domain.outcome import PermissionState, TypeResult
+from domain.provider_errors import Disposition
+from domain.resource_types.directory import ENTRA_ROLE
+from graph.client import GraphClient
+from graph.errors import (
+    GraphError,
+    GraphPageTokenExpiredError,
+    GraphPermissionDeniedError,
+)
+from graph.reading import Presence, ReadObject, ResourceReader
+from services.contents import hash_documents, seal_documents
+from services.graph_access import GraphAccess
+from services.run_errors import UnknownRunError
+from services.run_fence import hold_owned_run
+from services.tenant_keys import TenantCipher, TenantKeys
+from storage.contents import insert_contents
+from storage.directory_roles import (
+    KnownRole,
+    RoleRow,
+    lock_known_roles,
+    remove_roles,
+    store_result,
+    store_roles,
+)
+from storage.run_lookup import find_run
+from storage.runs import Owner, RunRecord
+
+MOST_RESTARTS = 5
+# Before a sync that met an outage is tried again.
+OUTAGE_PAUSE_SECONDS = 5.0
+
+
+class SyncPostponedError(Exception):
+    """Graph asks for patience: come back after `retry_after` seconds."""
+
+    def __init__(self, reason_code: str, retry_after: float) -> None:
+        super().__init__(reason_code)
+        self.reason_code = reason_code
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """A complete listing, hashed."""
+
+    documents: dict[str, dict[str, Any]]
+    hashes: dict[str, str]
+    failed: dict[str, str]
+    cipher: TenantCipher
+
+
+@dataclass(frozen=True, slots=True)
+class RoleSyncGround:
+    """What the service stands on."""
+
+    engine: AsyncEngine
+    access: GraphAccess
+    keys: TenantKeys
+    clock: Callable[[], datetime]
+    new_id: Callable[[], UUID]
+
+
+class DirectoryRoleDefinitionsService:
+    """Fills the cache that selectors read; nothing else writes it."""
+
+    def __init__(self, ground: RoleSyncGround) -> None:
+        self._ground = ground
+
+    async def sync(self, call: StepCall, workflow_id: str) -> None:
+        """Sync once. What Graph refuses for good is recorded as the result and not raised.
+
+        Raises SyncPostponedError while waiting helps and the deadline is far enough.
+        """
+        owner = Owner(workflow_id, call.run.first_execution_run_id)
+        run = await find_run(self._ground.engine, call.run.operation_run_id)
+        if run is None:
+            raise UnknownRunError(call.run.operation_run_id)
+        try:
+            async with self._ground.access.client(
+                UUID(str(run.context["provider_connection_id"]))
+            ) as client:
+                listing = await self._list(client, run)
+                await self._store(client, run, owner, listing)
+        except GraphError as error:
+            self._postpone(error, call.deadline_at)
+            await self._store_refusal(run, owner, error)
+
+    def _postpone(self, error: GraphError, deadline_at: datetime) -> None:
+        if error.disposition is not Disposition.RETRYABLE:
+            return
+        pause = error.retry_after or OUTAGE_PAUSE_SECONDS
+        if (deadline_at - self._ground.clock()).total_seconds() > pause:
+            raise SyncPostponedError(error.reason_code.value, pause)
+
+    async def _list(self, client: GraphClient, run: RunRecord) -> _Listing:
+        assert run.tenant_id is not None  # noqa: S101 - the type is tenant-scoped
+        objects = await _read_all(ResourceReader(client, ENTRA_ROLE))
+        cipher = await self._ground.keys.cipher(run.workspace_id, run.tenant_id)
+        documents = {read.object_id: read.document for read in objects if read.document is not None}
+        failed = {
+            read.object_id: read.failure.reason_code.value
+            for read in objects
+            if read.failure is not None
+        }
+        hashes = await hash_documents(list(documents.values()), rules_of(ENTRA_ROLE), cipher)
+        hashed = {key: value for key, value in zip(documents, hashes, strict=True) if value}
+        failed |= {key: "provider_response_invalid" for key in documents if key not in hashed}
+        return _Listing(documents, hashed, failed, cipher)
+
+    async def _store(
+        self, client: GraphClient, run: RunRecord, owner: Owner, listing: _Listing
+    ) -> None:
+        gone = await self._proven_gone(client, run, listing)
+        async with self._ground.engine.begin() as connection:
+            await hold_owned_run(connection, run.id, owner)
+            assert run.tenant_id is not None  # noqa: S101 - the type is tenant-scoped
+            known = await lock_known_roles(connection, run.tenant_id)
+            rows = [row for row in self._rows(listing, known) if row is not None]
+            removed = [known[key].id for key in gone if key in known and not known[key].is_removed]
+            result = _result(listing, rows, len(removed))
+            if not await store_result(connection, *_result_values(run, result, self._now())):
+                return
+            sealed = await seal_documents(
+                {row.version_hash: listing.documents[row.role_definition_id] for row in rows},
+                run.tenant_id,
+                listing.cipher,
+            )
+            owned_by = (run.workspace_id, run.tenant_id)
+            stamp = (CANONICAL_RULES_VERSION, self._now())
+            await insert_contents(connection, owned_by, listing.cipher.key_id, sealed, stamp)
+            await store_roles(connection, owned_by, run.id, rows, self._now())
+            await remove_roles(connection, owned_by, run.id, removed, self._now())
+
+    async def _proven_gone(
+        self, client: GraphClient, run: RunRecord, listing: _Listing
+    ) -> list[str]:
+        """Return known roles that the listing lacks and whose own path answers 404 (D5)."""
+        assert run.tenant_id is not None  # noqa: S101 - the type is tenant-scoped
+        async with self._ground.engine.begin() as connection:
+            known = await lock_known_roles(connection, run.tenant_id)
+        listed = listing.documents.keys() | listing.failed.keys()
+        missing = [key for key, role in known.items() if key not in listed and not role.is_removed]
+        if not missing:
+            return []
+        found = await ResourceReader(client, ENTRA_ROLE).probe(missing)
+        return [key for key in missing if found[key] is Presence.GONE]
+
+    def _rows(self, listing: _Listing, known: dict[str, KnownRole]) -> list[RoleRow | None]:
+        return [
+            self._row(key, listing.documents[key], version_hash, known.get(key))
+            for key, version_hash in listing.hashes.items()
+        ]
+
+    def _row(
+        self, key: str, document: dict[str, Any], version_hash: str, role: KnownRole | None
+    ) -> RoleRow | None:
+        is_known = role is not None and not role.is_removed
+        if role is not None and is_known and role.current_version_hash == version_hash:
+            return None
+        return RoleRow(
+            id=self._ground.new_id(),
+            role_definition_id=key,
+            template_id=_text(document.get("templateId")),
+            display_name=_text(document.get("displayName")) or key,
+            is_built_in=document.get("isBuiltIn") is True,
+            is_enabled=document.get("isEnabled") is not False,
+            version_hash=version_hash,
+            change="updated" if is_known else "created",
+        )
+
+    async def _store_refusal(self, run: RunRecord, owner: Owner, error: GraphError) -> None:
+        is_denied = isinstance(error, GraphPermissionDeniedError)
+        result = TypeResult(
+            resource_type=ENTRA_ROLE.key,
+            reason_code=error.reason_code.value,
+            permission_state=PermissionState.DENIED if is_denied else PermissionState.UNKNOWN,
+            request_id=error.request_id,
+        )
+        values = _result_values(run, result, self._now(), error.http_status, error.missing_scopes)
+        async with self._ground.engine.begin() as connection:
+            await hold_owned_run(connection, run.id, owner)
+            await store_result(connection, *values)
+
+    def _now(self) -> datetime:
+        return self._ground.clock()
+
+
+async def _read_all(reader: ResourceReader) -> list[ReadObject]:
+    """Read the whole listing, some hundred small objects; the last of equal ids wins."""
+    for restart in range(MOST_RESTARTS + 1):
+        objects: dict[str, ReadObject] = {}
+        try:
+            async for page in reader.pages():
+                objects.update({read.object_id: read for read in page.documents})
+            return list(objects.values())
+        except GraphPageTokenExpiredError:
+            if restart == MOST_RESTARTS:
+                raise
+    raise AssertionError("the loop returns or raises")
+
+
+def _result(listing: _Listing, rows: list[RoleRow], removed: int) -> TypeResult:
+    changed = len(rows)
+    return TypeResult(
+        resource_type=ENTRA_ROLE.key,
+        expected=len(listing.hashes) + len(listing.failed),
+        captured=changed,
+        unchanged=len(listing.hashes) - changed,
+        failed=len(listing.failed),
+        created=sum(row.change == "created" for row in rows),
+        updated=sum(row.change == "updated" for row in rows),
+        deleted=removed,
+        listing_complete=True,
+        permission_state=PermissionState.GRANTED,
+    )
+
+
+def _result_values(
+    run: RunRecord,
+    result: TypeResult,
+    now: datetime,
+    http_status: int | None = None,
+    missing_scopes: tuple[str, ...] = (),
+) -> tuple[object, ...]:
+    return (
+        run.id,
+        result.resource_type,
+        run.workspace_id,
+        run.tenant_id,
+        result.expected,
+        result.captured,
+        result.unchanged,
+        result.failed,
+        result.created,
+        result.updated,
+        result.deleted,
+        result.reason_code,
+        http_status,
+        result.request_id,
+        list(missing_scopes),
+        result.permission_state.value,
+        result.listing_complete,
+        now,
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

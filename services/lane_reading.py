@@ -1,0 +1,250 @@
+"""Reading the types of one throttle lane: several at a time, patient, and bounded by the deadline.
+
+A type that Graph throttles steps aside while the others go on. When only patience is left, the
+activity gives its slot back and returns after the wait (D10); at the deadline open types are
+closed with the last reason they met, so that no run waits for ever.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts.progress import Progress
+from contracts.runs import LaneCall, LaneResult
+from domain.outcome import PermissionState
+from domain.provider_errors import Disposition
+from domain.resource_types.registry import resource_type
+from graph.client import GraphClient
+from graph.errors import (
+    GraphCredentialRefusedError,
+    GraphError,
+    GraphPermissionDeniedError,
+)
+from graph.tasks import gather
+from services.captures import CaptureService, TypeProgress
+from services.graph_access import GraphAccess
+from services.run_errors import NotOwnerError, RunAlreadyClosedError, UnknownRunError
+from services.type_reading import ReadingRun, TypeReading
+from storage.run_lookup import find_run
+from storage.runs import Owner
+
+logger = logging.getLogger(__name__)
+
+# Types read at once in a lane; their requests share the client's slots and the tenant's budget.
+TYPES_AT_ONCE = 4
+# A wait up to this stays in the slot; a longer one gives it back (D10).
+LONGEST_WAIT_IN_SLOT = timedelta(seconds=10)
+# Pause before a type is tried again after an outage that named no time.
+OUTAGE_PAUSE = timedelta(seconds=5)
+
+
+class RunLostError(Exception):
+    """The run is no longer this execution's: completed, cancelled or taken. Nothing was written."""
+
+    reason_code = "invalid_state"
+
+
+class SlotGivenBackError(Exception):
+    """Graph asks for patience: come back after `retry_after` seconds."""
+
+    def __init__(self, reason_code: str, retry_after: float) -> None:
+        super().__init__(reason_code)
+        self.reason_code = reason_code
+        self.retry_after = retry_after
+
+
+class LaneReading:
+    """Opens readers of lanes."""
+
+    def __init__(
+        self,
+        *,
+        engine: AsyncEngine,
+        captures: CaptureService,
+        access: GraphAccess,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.engine = engine
+        self.captures = captures
+        self.access = access
+        self.clock = clock
+
+    def open(self, call: LaneCall, workflow_id: str) -> "LaneReader":
+        """Return the reader of one activity attempt."""
+        return LaneReader(self, call, Owner(workflow_id, call.run.first_execution_run_id))
+
+
+class LaneReader:
+    """One attempt at a lane; what earlier attempts stored is not read again."""
+
+    def __init__(self, ground: LaneReading, call: LaneCall, owner: Owner) -> None:
+        self._ground = ground
+        self._call = call
+        self._owner = owner
+        self._run_id = call.run.operation_run_id
+        self._reading: str | None = None
+        self._done = 0
+        self._objects = 0
+        # When a type that stepped aside may be tried again, and why it did.
+        self._aside: dict[str, tuple[datetime, GraphError]] = {}
+
+    def progress(self) -> Progress:
+        """Return what the Temporal UI shows: type keys and counts only."""
+        return Progress(
+            resource_type=self._reading,
+            types_done=self._done,
+            types_total=len(self._call.plan.resource_types),
+            objects=self._objects,
+        )
+
+    async def read(self) -> LaneResult:
+        """Read every open type of the lane, or give the slot back.
+
+        Raises SlotGivenBackError and RunLostError.
+        """
+        try:
+            return await self._read()
+        except (NotOwnerError, RunAlreadyClosedError):
+            raise RunLostError from None
+
+    async def _read(self) -> LaneResult:
+        run = await find_run(self._ground.engine, self._run_id)
+        if run is None or run.tenant_id is None:
+            raise UnknownRunError(self._run_id)
+        reading_run = ReadingRun(
+            id=run.id, owner=self._owner, workspace_id=run.workspace_id, tenant_id=run.tenant_id
+        )
+        connection_id = UUID(str(run.context["provider_connection_id"]))
+        try:
+            async with self._ground.access.client(connection_id) as client:
+                await self._read_types(client, reading_run)
+        except GraphCredentialRefusedError as refused:
+            await self._close_open(refused)
+        return await self._result()
+
+    async def _read_types(self, client: GraphClient, run: ReadingRun) -> None:
+        while open_types := await self._open_types():
+            due = [key for key in open_types if self._is_due(key)]
+            if not due:
+                await self._wait(open_types)
+                continue
+            if self._ground.clock() >= self._call.deadline_at:
+                await self._close_late(open_types)
+                return
+            await self._read_due(client, run, {key: open_types[key] for key in due})
+
+    async def _read_due(
+        self, client: GraphClient, run: ReadingRun, due: dict[str, TypeProgress]
+    ) -> None:
+        slots = asyncio.Semaphore(TYPES_AT_ONCE)
+
+        async def read_one(key: str, progress: TypeProgress) -> None:
+            async with slots:
+                self._reading = key
+                await self._read_type(client, run, key, progress)
+
+        remaining = self._call.deadline_at - self._ground.clock()
+        # At the deadline the loop above closes what is open.
+        is_lost = False
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(remaining.total_seconds()):
+                    await gather([read_one(key, due[key]) for key in due])
+        except* (NotOwnerError, RunAlreadyClosedError):
+            is_lost = True
+        if is_lost:
+            raise RunLostError
+
+    async def _read_type(
+        self, client: GraphClient, run: ReadingRun, key: str, progress: TypeProgress
+    ) -> None:
+        reading = TypeReading(
+            captures=self._ground.captures,
+            client=client,
+            run=run,
+            resource_type=resource_type(key),
+            on_objects=self._count,
+        )
+        try:
+            await reading.read(progress)
+            self._done += 1
+            self._aside.pop(key, None)
+        except GraphCredentialRefusedError:
+            raise
+        except GraphError as error:
+            if error.disposition is Disposition.RETRYABLE:
+                self._step_aside(key, error)
+            else:
+                await self._close(key, error)
+
+    def _count(self, objects: int) -> None:
+        self._objects += objects
+
+    def _step_aside(self, key: str, error: GraphError) -> None:
+        pause = OUTAGE_PAUSE
+        if error.retry_after is not None:
+            pause = timedelta(seconds=error.retry_after)
+        self._aside[key] = (self._ground.clock() + pause, error)
+        logger.info(
+            "type steps aside",
+            extra={"resource_type": key, "reason_code": error.reason_code.value},
+        )
+
+    def _is_due(self, key: str) -> bool:
+        return key not in self._aside or self._aside[key][0] <= self._ground.clock()
+
+    async def _wait(self, open_types: dict[str, TypeProgress]) -> None:
+        """Wait for the first type that may go on, in the slot or outside of it."""
+        at, error = min((self._aside[key] for key in open_types), key=lambda aside: aside[0])
+        at = min(at, self._call.deadline_at)
+        pause = at - self._ground.clock()
+        if pause > LONGEST_WAIT_IN_SLOT:
+            raise SlotGivenBackError(error.reason_code.value, pause.total_seconds())
+        if at >= self._call.deadline_at:
+            # Nothing that is open may go on before the deadline.
+            await asyncio.sleep(max(pause.total_seconds(), 0.0))
+            await self._close_late(open_types)
+            return
+        await asyncio.sleep(max(pause.total_seconds(), 0.01))
+
+    async def _open_types(self) -> dict[str, TypeProgress]:
+        progress = await self._ground.captures.progress(self._run_id)
+        planned = self._call.plan.resource_types
+        return {key: progress[key] for key in planned if not progress[key].is_done}
+
+    async def _close_open(self, error: GraphError) -> None:
+        for key in await self._open_types():
+            await self._close(key, error)
+
+    async def _close_late(self, open_types: dict[str, TypeProgress]) -> None:
+        for key in open_types:
+            _, error = self._aside.get(key, (None, None))
+            await self._close(key, error)
+
+    async def _close(self, key: str, error: GraphError | None) -> None:
+        is_denied = isinstance(error, GraphPermissionDeniedError)
+        await self._ground.captures.close_type(
+            self._run_id,
+            self._owner,
+            key,
+            reason_code="deadline_exceeded" if error is None else error.reason_code.value,
+            http_status=None if error is None else error.http_status,
+            request_id=None if error is None else error.request_id,
+            missing_scopes=() if error is None else error.missing_scopes,
+            permission_state=PermissionState.DENIED if is_denied else PermissionState.UNKNOWN,
+        )
+
+    async def _result(self) -> LaneResult:
+        progress = await self._ground.captures.progress(self._run_id)
+        planned = [progress[key] for key in self._call.plan.resource_types]
+        complete = sum(entry.listing_complete for entry in planned)
+        return LaneResult(
+            types_complete=complete,
+            types_incomplete=len(planned) - complete,
+            objects=self._objects,
+        )

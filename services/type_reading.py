@@ -1,0 +1,155 @@
+"""Reading one resource type of a run from its durable cursor to its end (D4, D5, decision 0001).
+
+Pages are gathered into steps; each step is one transaction of `services.captures`. A continuation
+that Graph refuses opens a new epoch. Objects that a complete listing lacks are asked for one by
+one before anything is called deleted.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from domain.canonical_rules import rules_of
+from domain.provider_errors import Disposition
+from domain.resource_types.shape import ResourceType
+from graph.client import GraphClient
+from graph.errors import GraphPageTokenExpiredError
+from graph.reading import ListingPage, Presence, ReadObject, ResourceReader
+from services.captures import CapturedObject, CaptureService, FailedObject, TypeProgress
+from storage.runs import Owner
+
+# A step ends at the first of these: what a kill may cost, and what memory it may take.
+STEP_OBJECTS = 250
+STEP_BYTES = 8 * 1024 * 1024
+STEP_SECONDS = 5.0
+# Ids asked for at once when a listing lacks them.
+PROBE_SIZE = 200
+# A listing that is refused this often in one run stays incomplete (api.md d.1).
+MOST_RESTARTS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingRun:
+    """The run for which a type is read."""
+
+    id: UUID
+    owner: Owner
+    workspace_id: UUID
+    tenant_id: UUID
+
+
+@dataclass(slots=True)
+class _Step:
+    """Pages gathered since the last transaction."""
+
+    started_at: float
+    page: int | None = None
+    objects: list[CapturedObject | FailedObject] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, page: ListingPage, name_property: str) -> None:
+        if self.page is None:
+            self.page = page.page_number
+        self.objects.extend(_object(read, name_property) for read in page.documents)
+        self.size += sum(len(read.body) for read in page.documents if read.body is not None)
+
+    def is_full(self, now: float) -> bool:
+        return (
+            len(self.objects) >= STEP_OBJECTS
+            or self.size >= STEP_BYTES
+            or now - self.started_at >= STEP_SECONDS
+        )
+
+
+class TypeReading:
+    """Reads one type; raises the GraphError that stopped it, everything before it is stored."""
+
+    def __init__(
+        self,
+        *,
+        captures: CaptureService,
+        client: GraphClient,
+        run: ReadingRun,
+        resource_type: ResourceType,
+        on_objects: Callable[[int], None],
+    ) -> None:
+        self._captures = captures
+        self._reader = ResourceReader(client, resource_type)
+        self._run = run
+        self._type = resource_type
+        self._rules = rules_of(resource_type)
+        self._on_objects = on_objects
+
+    async def read(self, progress: TypeProgress) -> None:
+        """Go on from `progress` until the type is finished."""
+        epoch, cursor, is_listed = progress.epoch, progress.cursor, progress.is_listed
+        while not is_listed:
+            try:
+                await self._list(epoch, cursor)
+                is_listed = True
+            except GraphPageTokenExpiredError:
+                if epoch >= MOST_RESTARTS:
+                    raise
+                epoch = await self._captures.restart_listing(
+                    self._run.id, self._run.owner, self._type.key, epoch
+                )
+                cursor = None
+        await self._finish()
+
+    async def _list(self, epoch: int, cursor: str | None) -> None:
+        step = _Step(time.monotonic())
+        async for page in self._reader.pages(cursor):
+            step.add(page, self._type.name_property)
+            if page.cursor is None or step.is_full(time.monotonic()):
+                await self._record(epoch, step, page)
+                step = _Step(time.monotonic())
+
+    async def _record(self, epoch: int, step: _Step, last: ListingPage) -> None:
+        await self._captures.record_step(
+            self._run.id,
+            self._run.owner,
+            self._type.key,
+            rules=self._rules,
+            epoch=epoch,
+            page=step.page or last.page_number,
+            objects=step.objects,
+            next_cursor=last.cursor,
+            next_page=last.page_number + 1,
+        )
+        self._on_objects(len(step.objects))
+
+    async def _finish(self) -> None:
+        missing = await self._captures.missing_candidates(
+            self._run.id, self._type.key, self._run.tenant_id
+        )
+        found: dict[str, Presence] = {}
+        for start in range(0, len(missing), PROBE_SIZE):
+            found |= await self._reader.probe(missing[start : start + PROBE_SIZE])
+        await self._captures.finish_type(
+            self._run.id,
+            self._run.owner,
+            self._type.key,
+            gone=_ids(found, Presence.GONE, Presence.OTHER_TYPE),
+            still_there=_ids(found, Presence.EXISTS),
+            unknown=_ids(found, Presence.UNKNOWN),
+        )
+
+
+def _ids(found: dict[str, Presence], *wanted: Presence) -> Sequence[str]:
+    return [object_id for object_id, presence in found.items() if presence in wanted]
+
+
+def _object(read: ReadObject, name_property: str) -> CapturedObject | FailedObject:
+    if read.document is None or read.failure is not None:
+        failure = read.failure
+        reason_code = "unknown_error" if failure is None else failure.reason_code.value
+        is_skip = failure is not None and failure.disposition is Disposition.SKIPPED_ITEM
+        return FailedObject(read.object_id, reason_code, is_skip)
+    name = read.document.get(name_property)
+    return CapturedObject(
+        object_id=read.object_id,
+        name=name if isinstance(name, str) else None,
+        document=read.document,
+        not_captured=read.not_captured,
+    )

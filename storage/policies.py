@@ -1,0 +1,222 @@
+"""Rows of `policies` and `policy_versions`: the objects of a tenant and what became of them.
+
+Statements only, in bulk: a page of objects is a handful of statements, whatever its size.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.capture_results import ObjectHistory
+from storage.statements import as_json, fetch_within
+
+
+class KnownPolicy(NamedTuple):
+    """An object as it was last seen."""
+
+    id: UUID
+    external_id: str
+    current_version_hash: str | None
+    version_count: int
+    is_deleted: bool
+    # Of the stored document; None when it is not stored or cannot be read any more.
+    canonical_rules: int | None
+
+
+class NewVersion(NamedTuple):
+    """A version to be written; `policy_id` is new exactly when `version_number` is 1."""
+
+    policy_id: UUID
+    external_id: str
+    version_number: int
+    version_hash: str
+    change: str
+    name: bytes | None
+    not_captured: Sequence[str]
+
+
+_KNOWN: Final = """
+SELECT policies.id, external_id, current_version_hash, version_count,
+    deleted_at IS NOT NULL AS is_deleted, contents.canonical_rules
+FROM policies
+LEFT JOIN contents ON contents.tenant_id = policies.tenant_id
+    AND contents.version_hash = policies.current_version_hash AND contents.key_id = $4
+WHERE policies.tenant_id = $1 AND resource_type = $2 AND external_id = ANY($3::text[])
+"""
+
+_LOCK: Final = """
+SELECT id, external_id, current_version_hash, version_count, deleted_at IS NOT NULL AS is_deleted,
+    NULL::int AS canonical_rules
+FROM policies WHERE tenant_id = $1 AND resource_type = $2 AND external_id = ANY($3::text[])
+ORDER BY external_id FOR UPDATE
+"""
+
+# deleted_at is set by the caller's statement, not here: a version of an object means it exists.
+_UPSERT: Final = """
+INSERT INTO policies (
+    id, workspace_id, tenant_id, resource_type, external_id, name, name_key_id,
+    current_version_hash, version_count, first_seen_at, last_changed_at
+)
+SELECT new.id, $1, $2, $3, new.external_id, new.name, $4, new.version_hash, new.version_number,
+    $5, $5
+FROM unnest($6::uuid[], $7::text[], $8::bytea[], $9::text[], $10::int[])
+    AS new (id, external_id, name, version_hash, version_number)
+ORDER BY new.external_id
+ON CONFLICT (tenant_id, resource_type, external_id) DO UPDATE SET
+    name = excluded.name, name_key_id = excluded.name_key_id,
+    current_version_hash = excluded.current_version_hash,
+    version_count = excluded.version_count, last_changed_at = excluded.last_changed_at,
+    deleted_at = NULL
+"""
+
+_INSERT_VERSIONS: Final = """
+INSERT INTO policy_versions (
+    policy_id, version_number, workspace_id, tenant_id, version_hash, change, operation_run_id,
+    not_captured, captured_at
+)
+SELECT new.policy_id, new.version_number, $1, $2, new.version_hash, new.change, $3,
+    new.not_captured::jsonb, $4
+FROM unnest($5::uuid[], $6::int[], $7::text[], $8::text[], $9::text[])
+    AS new (policy_id, version_number, version_hash, change, not_captured)
+"""
+
+_MISSING: Final = """
+SELECT external_id FROM policies
+WHERE tenant_id = $1 AND resource_type = $2 AND deleted_at IS NULL AND NOT EXISTS (
+    SELECT FROM unnest($3::text[]) AS listed (object_id) WHERE listed.object_id = external_id
+)
+ORDER BY external_id
+"""
+
+_COUNT: Final = """
+SELECT count(*) AS known FROM policies
+WHERE tenant_id = $1 AND resource_type = $2 AND deleted_at IS NULL
+"""
+
+_TOMBSTONES: Final = """
+WITH gone AS (
+    UPDATE policies SET deleted_at = $4, last_changed_at = $4, version_count = version_count + 1
+    WHERE tenant_id = $1 AND resource_type = $2 AND external_id = ANY($5::text[])
+        AND deleted_at IS NULL
+    RETURNING id, workspace_id, tenant_id, version_count
+)
+INSERT INTO policy_versions (
+    policy_id, version_number, workspace_id, tenant_id, change, operation_run_id, captured_at
+)
+SELECT id, version_count, workspace_id, tenant_id, 'deleted', $3, $4 FROM gone
+"""
+
+_HISTORIES: Final = """
+WITH mine AS (
+    SELECT policy_id, min(version_number) AS first, max(version_number) AS last,
+        bool_and(change = 'schema_change') AS is_schema_change
+    FROM policy_versions WHERE operation_run_id = $1 GROUP BY policy_id
+)
+SELECT policies.external_id AS object_id, before.version_hash AS version_before,
+    mine.is_schema_change, newest.change = 'deleted' AS is_deleted
+FROM mine
+JOIN policies ON policies.id = mine.policy_id
+JOIN policy_versions AS newest
+    ON newest.policy_id = mine.policy_id AND newest.version_number = mine.last
+LEFT JOIN policy_versions AS before
+    ON before.policy_id = mine.policy_id AND before.version_number = mine.first - 1
+WHERE policies.tenant_id = $2 AND policies.resource_type = $3
+"""
+
+
+async def known_policies(
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    resource_type: str,
+    object_ids: Sequence[str],
+    key_id: UUID,
+) -> dict[str, KnownPolicy]:
+    """Return the known objects among `object_ids`; `key_id` tells which content is readable."""
+    values = (tenant_id, resource_type, list(object_ids), key_id)
+    rows = await fetch_within(connection, _KNOWN, *values)
+    return {row["external_id"]: KnownPolicy(**row) for row in rows}
+
+
+async def lock_policies(
+    connection: AsyncConnection, tenant_id: UUID, resource_type: str, object_ids: Sequence[str]
+) -> dict[str, KnownPolicy]:
+    """Lock the known objects among `object_ids` until the transaction ends."""
+    rows = await fetch_within(connection, _LOCK, tenant_id, resource_type, list(object_ids))
+    return {row["external_id"]: KnownPolicy(**row) for row in rows}
+
+
+async def write_versions(
+    connection: AsyncConnection,
+    owner: tuple[UUID, UUID],
+    place: tuple[UUID, str, UUID],
+    versions: Sequence[NewVersion],
+    now: datetime,
+) -> None:
+    """Write new versions and bring their objects up to them.
+
+    `owner` is (workspace, tenant), `place` (run, resource type, key of the names).
+    """
+    if not versions:
+        return
+    run_id, resource_type, key_id = place
+    await fetch_within(
+        connection,
+        _UPSERT,
+        *owner,
+        resource_type,
+        key_id,
+        now,
+        [version.policy_id for version in versions],
+        [version.external_id for version in versions],
+        [version.name for version in versions],
+        [version.version_hash for version in versions],
+        [version.version_number for version in versions],
+    )
+    await fetch_within(
+        connection,
+        _INSERT_VERSIONS,
+        *owner,
+        run_id,
+        now,
+        [version.policy_id for version in versions],
+        [version.version_number for version in versions],
+        [version.version_hash for version in versions],
+        [version.change for version in versions],
+        [as_json(list(version.not_captured)) for version in versions],
+    )
+
+
+async def missing_policies(
+    connection: AsyncConnection, tenant_id: UUID, resource_type: str, listed: Sequence[str]
+) -> list[str]:
+    """Return the ids of objects that exist as far as is known, but are not listed."""
+    rows = await fetch_within(connection, _MISSING, tenant_id, resource_type, list(listed))
+    return [row["external_id"] for row in rows]
+
+
+async def count_policies(connection: AsyncConnection, tenant_id: UUID, resource_type: str) -> int:
+    """Return how many objects exist as far as is known."""
+    rows = await fetch_within(connection, _COUNT, tenant_id, resource_type)
+    return int(rows[0]["known"])
+
+
+async def write_tombstones(
+    connection: AsyncConnection,
+    place: tuple[UUID, str, UUID],
+    object_ids: Sequence[str],
+    now: datetime,
+) -> None:
+    """Mark objects deleted, with a version that says so; `place` is (tenant, type, run)."""
+    if object_ids:
+        await fetch_within(connection, _TOMBSTONES, *place, now, list(object_ids))
+
+
+async def run_histories(
+    connection: AsyncConnection, run_id: UUID, tenant_id: UUID, resource_type: str
+) -> list[ObjectHistory]:
+    """Return what the run changed of a type's objects."""
+    rows = await fetch_within(connection, _HISTORIES, run_id, tenant_id, resource_type)
+    return [ObjectHistory(**row) for row in rows]
