@@ -20,6 +20,8 @@ from graph.retry import LONGEST_WAIT_SECONDS, Pacing
 
 # A lease function that refuses without a time must not be asked in a tight loop.
 _SHORTEST_PAUSE = 0.05
+# A block asked for on a guess: a second's worth of the largest limit (1,000 in 20 s) and a bit.
+_LARGEST_GUESS = 64
 # Sums of floats miss each other by less than this many seconds.
 _CLOCK_NOISE = 1e-6
 
@@ -180,6 +182,7 @@ class _Block:
     """What is left of a leased block, and who waits for the next one."""
 
     units: int = 0
+    granted: int = 0
     valid_until: float = 0.0
     waiting: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -188,9 +191,9 @@ class _Block:
 class LeasingBudgets:
     """Budgets shared by processes: blocks leased from `lease`, used up here.
 
-    `lease(key, wanted)` is called by one request at a time for each key, with the units that all
-    waiting requests of this process want. What a block does not use in its time is lost.
-    `report` passes Graph's 429 on to the shared place.
+    `lease(key, wanted)` is called by one request at a time for each key: for the units that all
+    waiting requests want, or as many as the last block's time used, doubled if it did not last.
+    What a block does not use in its time is lost. `report` passes Graph's 429 on.
     """
 
     def __init__(
@@ -222,7 +225,8 @@ class LeasingBudgets:
 
     async def report_throttled(self, key: BudgetKey, retry_after: float) -> None:
         """See BudgetSource. What is left of the block is given up."""
-        self._blocks[key].units = 0
+        block = self._blocks[key]
+        block.units = block.granted = 0
         if self._report is not None:
             await self._report(key, retry_after)
 
@@ -235,12 +239,21 @@ class LeasingBudgets:
         return taken
 
     async def _renew(self, key: BudgetKey, block: _Block, deadline: float) -> None:
-        block.units = 0
-        lease = await self._lease(key, max(block.waiting, 1))
+        # Tasks that start together get one lease together.
+        await asyncio.sleep(0)
+        wanted = max(block.waiting, self._expected(block), 1)
+        block.units = block.granted = 0
+        lease = await self._lease(key, wanted)
         now = self._pacing.monotonic()
         if lease.granted > 0:
-            block.units, block.valid_until = lease.granted, now + lease.valid_seconds
+            block.units = block.granted = lease.granted
+            block.valid_until = now + lease.valid_seconds
         elif now + lease.retry_after > deadline:
             raise throttled_error(lease.retry_after)
         else:
             await self._pacing.sleep(max(lease.retry_after, _SHORTEST_PAUSE))
+
+    def _expected(self, block: _Block) -> int:
+        if self._pacing.monotonic() < block.valid_until:
+            return min(2 * block.granted, _LARGEST_GUESS)
+        return block.granted - block.units
