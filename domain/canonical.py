@@ -42,9 +42,13 @@ def canonical_form(document: object, rules: CanonicalRules, fingerprint: Fingerp
     return CanonicalView(fingerprint).encoded(document, compile_rules(rules).root)
 
 
-def version_hash(canonical: bytes) -> str:
-    """Return the identity of a version: SHA-256 of its canonical form, in hex."""
-    return hashlib.sha256(canonical).hexdigest()
+def version_hash(canonical: bytes, object_id: str = "") -> str:
+    """Return the identity of a version, in hex: SHA-256 over its canonical form and its object.
+
+    The form leaves out ids and dates, so two objects may share it; their bodies differ, and with
+    `object_id` each is kept.
+    """
+    return hashlib.sha256(canonical + b"\0" + object_id.encode(errors="replace")).hexdigest()
 
 
 class CanonicalView:

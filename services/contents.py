@@ -41,11 +41,19 @@ class OpenedContent:
 
 
 async def hash_documents(
-    documents: Sequence[Document], rules: CanonicalRules, cipher: TenantCipher
+    documents: Sequence[Document],
+    rules: CanonicalRules,
+    cipher: TenantCipher,
+    object_ids: Sequence[str] | None = None,
 ) -> list[str | None]:
-    """Return the version hash of each document; None for one that has no canonical form."""
+    """Return the version hash of each document; None for one that JSON cannot hold.
+
+    With `object_ids`, in the same order, objects of equal content keep their own bodies.
+    """
+    ids = object_ids or [""] * len(documents)
+    pairs = zip(ids, documents, strict=True)
     return await asyncio.to_thread(
-        lambda: [_hash_or_none(document, rules, cipher) for document in documents]
+        lambda: [hash_document(object_id, document, rules, cipher) for object_id, document in pairs]
     )
 
 
@@ -113,9 +121,12 @@ def decode_document(text: bytes) -> dict[str, Any]:
     return document
 
 
-def _hash_or_none(document: Document, rules: CanonicalRules, cipher: TenantCipher) -> str | None:
+def hash_document(
+    object_id: str, document: Document, rules: CanonicalRules, cipher: TenantCipher
+) -> str | None:
+    """Return the version hash of a document; None when JSON cannot hold it."""
     try:
-        return version_hash(canonical_form(document, rules, cipher.fingerprint))
+        return version_hash(canonical_form(document, rules, cipher.fingerprint), object_id)
     except UnrepresentableDocumentError:
         return None
 
