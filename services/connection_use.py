@@ -47,11 +47,11 @@ class ConnectionUse:
         self,
         *,
         engine: AsyncEngine,
-        tenant_keys: TenantKeys,
+        keys: TenantKeys,
         clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
-        self._tenant_keys = tenant_keys
+        self._keys = keys
         self._clock = clock
 
     async def find(self, connection_id: UUID) -> StoredConnection | None:
@@ -88,7 +88,7 @@ class ConnectionUse:
             kept = await rows.sealed_credential(connection, stored.id)
             if kept.sealed is None:
                 raise CredentialMissingError("provider_credential_missing")
-            cipher = await self._tenant_keys.cipher_within(
+            cipher = await self._keys.cipher_within(
                 connection, stored.workspace_id, stored.tenant_id
             )
         if cipher.key_id != kept.key_id:
@@ -104,14 +104,16 @@ class ConnectionUse:
             "last_reason_code": reason_code,
             "verification_status": VerificationStatus.BLOCKED.value,
         }
+        if reason_code == "provider_consent_required":
+            values["consent_status"] = ConsentStatus.REQUIRED.value
         await self._set(connection_id, values)
 
     async def close_circuit(self, connection_id: UUID) -> None:
-        """Note that the credential is accepted."""
+        """Note that the credential is accepted again; what it may do is for a check to say."""
         values = {
             "circuit_open_until": None,
             "last_reason_code": None,
-            "verification_status": VerificationStatus.HEALTHY.value,
+            "verification_status": VerificationStatus.UNKNOWN.value,
         }
         await self._set(connection_id, values)
 

@@ -22,6 +22,7 @@ from services.account_errors import (
 )
 from services.accounts import checked_guid
 from services.audit import Actor, AuditEntry, AuditTrail
+from services.connection_use import ConnectionUse
 from services.credential_documents import (
     StorableCredential,
     check_credential,
@@ -46,20 +47,18 @@ class NewConnection:
     cloud: Cloud = Cloud.GLOBAL
 
 
-class ConnectionService:
+class ConnectionService(ConnectionUse):
     """Use cases of provider connections; every change by a person is audited."""
 
     def __init__(
         self,
         *,
         engine: AsyncEngine,
-        tenant_keys: TenantKeys,
+        keys: TenantKeys,
         clock: Callable[[], datetime],
         new_id: Callable[[], UUID],
     ) -> None:
-        self._engine = engine
-        self._tenant_keys = tenant_keys
-        self._clock = clock
+        super().__init__(engine=engine, keys=keys, clock=clock)
         self._new_id = new_id
         self._audit = AuditTrail(clock=clock, new_id=new_id)
 
@@ -170,7 +169,7 @@ class ConnectionService:
         checked = check_credential(credential)
         if checked.expires_at is not None and checked.expires_at <= self._clock():
             raise InvalidFieldError("credential", "has expired", "give one that is valid")
-        cipher = await self._tenant_keys.cipher_within(connection, tenant.workspace_id, tenant.id)
+        cipher = await self._keys.cipher_within(connection, tenant.workspace_id, tenant.id)
         context = credential_context(tenant.id, connection_id)
         return {
             "credential_kind": checked.kind,
