@@ -6,6 +6,7 @@ after it. The reader keeps nothing else, so memory is bounded by one slice.
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import cast
@@ -113,21 +114,19 @@ class ResourceReader:
 
     async def probe(self, object_ids: Sequence[str]) -> dict[str, Presence]:
         """Ask each object's own path whether it still exists (D5)."""
-        found: dict[str, Presence] = {}
-        asked: list[str] = []
-        requests: list[BatchRequest] = []
-        for object_id in dict.fromkeys(object_ids):
-            try:
-                requests.append(BatchRequest(f"{self._type.list_path}/{path_segment(object_id)}"))
-                asked.append(object_id)
-            except GraphProtocolError:
-                found[object_id] = Presence.UNKNOWN
+        # An id that cannot stand in a path stays unknown: nothing proves it gone.
+        found = dict.fromkeys(object_ids, Presence.UNKNOWN)
+        requests: dict[str, BatchRequest] = {}
+        for object_id in found:
+            with suppress(GraphProtocolError):
+                path = f"{self._type.list_path}/{path_segment(object_id)}"
+                requests[object_id] = BatchRequest(path)
         try:
-            results = await self._client.batch(self._type.version, requests)
+            results = await self._client.batch(self._type.version, list(requests.values()))
         except GraphError as error:
             error.resource_type = self._type.key
             raise
-        for object_id, result in zip(asked, results, strict=True):
+        for object_id, result in zip(requests, results, strict=True):
             found[object_id] = self._presence(object_id, result)
         return found
 
