@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--tenants", type=int, default=graph.tenants)
     result.add_argument("--seed", type=int, default=graph.seed)
-    result.add_argument("--scale-budget", type=float, default=graph.budget_scale)
+    result.add_argument("--budget-scale", type=float, default=graph.budget_scale)
     result.add_argument(
         "--search-attribute", action="append", default=[], metavar="NAME=TYPE", type=attribute
     )
@@ -104,7 +104,7 @@ def configuration(options: argparse.Namespace) -> StackConfiguration:
             profile=options.profile,
             tenants=options.tenants,
             seed=options.seed,
-            budget_scale=options.scale_budget,
+            budget_scale=options.budget_scale,
         ),
     )
 

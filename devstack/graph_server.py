@@ -48,6 +48,11 @@ class GraphServer:
         return f"https://{LOOPBACK}:{self._port}"
 
     @property
+    def budget_scale(self) -> float:
+        """Factor on the throttling budgets of Microsoft Graph."""
+        return self._options.budget_scale
+
+    @property
     def certificate_authority(self) -> Path:
         """Certificate that signed the server's; it exists once the server is ready."""
         return self._directory / "ca.pem"
@@ -85,7 +90,7 @@ class GraphServer:
             *(sys.executable, "-m", MODULE, "--host", LOOPBACK, "--port", str(self._port)),
             *("--state-dir", str(self._directory), "--profile", options.profile),
             *("--tenants", str(options.tenants), "--seed", str(options.seed)),
-            *("--scale-budget", f"{options.budget_scale:g}", *options.arguments),
+            *("--budget-scale", f"{options.budget_scale:g}", *options.arguments),
         ]
 
     def _is_healthy(self) -> bool:

@@ -95,7 +95,7 @@ class GraphPart(GraphServer):
     """The local Graph with its generated tenants."""
 
     def __init__(self, configuration: StackConfiguration, ports: Ports) -> None:
-        directory = configuration.state_directory / "graph"
+        directory = StateFiles(configuration.state_directory).graph
         super().__init__(directory, configuration.graph, port=ports[PortName.GRAPH])
         self.ui_url = None
 
@@ -106,8 +106,10 @@ class GraphPart(GraphServer):
 
     @property
     def environment(self) -> dict[str, str]:
-        """Root, authority and the certificate authority to trust."""
-        return {
+        """Root, authority, the certificate authority to trust, and the scale of its budgets."""
+        # A scale of 0 switches throttling off here; the product knows positive ones only.
+        scale = {"TENANTOPS_GRAPH_BUDGET_SCALE": f"{self.budget_scale:g}"}
+        return (scale if self.budget_scale else {}) | {
             "TENANTOPS_GRAPH_ROOT": self.url,
             "TENANTOPS_AUTHORITY_HOST": self.url,
             "TENANTOPS_CA_BUNDLE": str(self.certificate_authority),

@@ -129,9 +129,15 @@ class Stack:
                 variables[name] = self._outer[name]
         return StackEnvironment(variables)
 
-    def log_directory(self) -> Path:
-        """Directory below which every part and the supervisor write their logs."""
+    @property
+    def directory(self) -> Path:
+        """State directory: data of every part, and all logs."""
         return self._files.directory
+
+    @property
+    def graph_directory(self) -> Path:
+        """State directory of the local Graph, with which its control is reached."""
+        return self._files.graph
 
     def _start_supervisor(
         self, deadline: float, on_change: Callable[[StackState], None]

@@ -137,6 +137,7 @@ class StateFiles:
         self.supervisor_log = directory / "supervisor.log"
         self.root_key = directory / "root.key"
         self.postgres = directory / "postgres"
+        self.graph = directory / "graph"
         self._state = directory / "state.json"
         self._ports = directory / "ports.json"
         self._environment = directory / "environment.json"

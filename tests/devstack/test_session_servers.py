@@ -1,10 +1,20 @@
 """The fixtures that every other suite stands on."""
 
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import asyncpg
+import pytest
 from temporalio.client import Client
 
+from devstack.configuration import PROJECT
 from devstack.search_attributes import ensure_search_attributes
-from tests.conftest import SEARCH_ATTRIBUTES
+from tests.conftest import product_search_attributes
+from tests.devstack.conftest import processes_of
+from tests.eventually import eventually
 
 
 def plain(url: str) -> str:
@@ -31,4 +41,33 @@ async def test_database_url_connection_left_open_does_not_stop_the_drop(database
 
 async def test_temporal_address_answers_with_the_search_attributes(temporal_address: str) -> None:
     client = await Client.connect(temporal_address)
-    await ensure_search_attributes(client, SEARCH_ATTRIBUTES)
+    await ensure_search_attributes(client, product_search_attributes())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_session_signalled_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", __file__, "-m", "not long"],
+        cwd=PROJECT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+    ) as session:
+        await eventually(lambda: list(tmp_path.glob("*/postgres/lock")), seconds=20)
+        session.send_signal(number)
+        session.wait(30)
+    await eventually(lambda: not processes_of(tmp_path))
+    assert [path.name for path in tmp_path.iterdir() if "pytest" not in path.name] == []
+
+
+@pytest.mark.long
+async def test_session_killed_leaves_no_process(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", __file__, "-m", "not long"],
+        cwd=PROJECT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+    ) as session:
+        await eventually(lambda: list(tmp_path.glob("*/postgres/lock")), seconds=20)
+        session.kill()
+    await eventually(lambda: not processes_of(tmp_path))

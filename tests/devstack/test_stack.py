@@ -38,7 +38,7 @@ async def test_stack_started_twice_is_one_stack(pair: Stack, running_pair: Stack
 
 
 def test_stack_started_keeps_secrets_out_of_its_state(stack: Stack, running: StackState) -> None:
-    password = (stack.log_directory() / "postgres" / "password").read_text()
+    password = (stack.directory / "postgres" / "password").read_text()
     assert password in stack.environment()["DATABASE_URL"]
     assert password not in running.to_json()
     assert password not in repr(stack.environment())
@@ -62,8 +62,8 @@ async def test_stack_stopped_leaves_nothing_and_returns_with_its_data(
     variables = dict(pair.environment())
     assert pair.stop()
     assert not pair.stop()
-    assert processes_of(pair.log_directory()) == []
-    assert left_files(pair.log_directory()) == []
+    assert processes_of(pair.directory) == []
+    assert left_files(pair.directory) == []
     assert all(is_port_free(port) for port in running_pair.ports.values())
     pair.start()
     assert dict(pair.environment()) == variables
@@ -112,14 +112,14 @@ async def test_stack_explicit_port_taken_names_port_and_mend(
     with pytest.raises(StackStartError, match=rf"Port {listener} for {name}.*{option}"):
         stack.start()
     assert stack.status().phase is StackPhase.FAILED
-    await eventually(lambda: not processes_of(stack.log_directory()))
+    await eventually(lambda: not processes_of(stack.directory))
 
 
 @pytest.mark.long
 def test_stack_port_used_last_is_taken_picks_another(new_stack: NewStack) -> None:
     port = any_free_port()
     stack = new_stack()
-    StateFiles(stack.log_directory()).write_ports({PortName.POSTGRES: port})
+    StateFiles(stack.directory).write_ports({PortName.POSTGRES: port})
     with socket.create_server(("127.0.0.1", port)):
         assert stack.start().ports[PortName.POSTGRES] != port
 
@@ -133,7 +133,7 @@ def test_stack_running_other_port_asked_for_is_refused(
 
 
 def test_stack_state_with_a_recycled_pid_spares_the_stranger(stack: Stack) -> None:
-    files = StateFiles(stack.log_directory())
+    files = StateFiles(stack.directory)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
         earlier = ProcessIdentity(stranger.pid, psutil.Process(stranger.pid).create_time() - 60)
         part = PartState(PartStatus.READY, process=earlier)
@@ -149,7 +149,7 @@ def test_stack_state_with_a_recycled_pid_spares_the_stranger(stack: Stack) -> No
 
 @pytest.mark.long
 def test_stack_unreadable_state_is_replaced(stack: Stack) -> None:
-    (stack.log_directory() / "state.json").write_text('{"phase": "run')
+    (stack.directory / "state.json").write_text('{"phase": "run')
     assert stack.start().is_whole
 
 

@@ -58,7 +58,7 @@ async def test_part_killed_comes_back_with_the_next_start(
 async def test_supervisor_killed_ends_its_servers(pair: Stack, running_pair: StackState) -> None:
     await kill(supervisor_of(running_pair))
     assert pair.status().phase is StackPhase.STOPPED
-    await eventually(lambda: not processes_of(pair.log_directory()))
+    await eventually(lambda: not processes_of(pair.directory))
 
 
 @pytest.mark.long
@@ -78,9 +78,9 @@ async def test_everything_killed_at_once_starts_again(
     pair: Stack, running_pair: StackState
 ) -> None:
     await keep_answer(pair)
-    for process in processes_of(pair.log_directory()):
+    for process in processes_of(pair.directory):
         process.kill()
-    await eventually(lambda: not processes_of(pair.log_directory()))
+    await eventually(lambda: not processes_of(pair.directory))
     pair.start()
     await assert_answer_kept(pair)
 
@@ -91,7 +91,7 @@ async def test_supervisor_and_part_killed_stop_leaves_nothing(
     await kill(process_of(running, PartName.POSTGRES))
     await kill(supervisor_of(running))
     stack.stop()
-    await assert_nothing_left(stack.log_directory())
+    await assert_nothing_left(stack.directory)
     assert stack.status() == StackState(StackPhase.STOPPED)
 
 
@@ -100,7 +100,7 @@ async def test_supervisor_signalled_leaves_nothing(
     pair: Stack, running_pair: StackState, number: signal.Signals
 ) -> None:
     supervisor_of(running_pair).send(number)
-    await assert_nothing_left(pair.log_directory())
+    await assert_nothing_left(pair.directory)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -126,16 +126,16 @@ async def test_command_signalled_while_it_starts_leaves_nothing(
 async def test_state_directory_removed_ends_its_servers(
     stack: Stack, running: StackState, tmp_path: Path
 ) -> None:
-    moved = stack.log_directory().rename(tmp_path / "moved")
+    moved = stack.directory.rename(tmp_path / "moved")
     await eventually(lambda: not supervisor_of(running).is_alive(), seconds=20)
     assert not process_of(running, PartName.POSTGRES).is_alive()
-    moved.rename(stack.log_directory())
+    moved.rename(stack.directory)
 
 
 @pytest.mark.long
 async def test_part_that_cannot_come_back_is_named(stack: Stack, running: StackState) -> None:
     await kill(process_of(running, PartName.POSTGRES))
-    version = stack.log_directory() / "postgres" / "data" / "PG_VERSION"
+    version = stack.directory / "postgres" / "data" / "PG_VERSION"
     text = version.read_text()
     version.write_text("17\n")
     with pytest.raises(StackStartError, match=r"(?s)postgres: ended.*incompatible"):
