@@ -56,6 +56,7 @@ __all__ = [
     "OperationRunService",
     "Owner",
     "RunAlreadyClosedError",
+    "RunChanges",
     "RunContentionError",
     "RunMismatchError",
     "RunRecord",
@@ -130,7 +131,7 @@ class OperationRunService:
         rows = await self._statements.fetch(within, sql.SELECT_RUN, run_id)
         return run_record(rows[0]) if rows else None
 
-    async def dispatch_or_fail(self, run_id: UUID, start: Callable[[], Awaitable[None]]) -> bool:
+    async def dispatch_or_fail(self, run_id: UUID, start: Callable[[], Awaitable[object]]) -> bool:
         """Start the workflow of a queued run; on failure end the run (behaviour row 29).
 
         Returns False when the run ended `failed` with `queue.dispatch_failed`. A run that began or
