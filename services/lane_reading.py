@@ -26,7 +26,8 @@ from graph.errors import (
     GraphPermissionDeniedError,
 )
 from graph.tasks import gather
-from services.captures import CaptureService, TypeProgress
+from services.capture_records import TypeProgress
+from services.captures import CaptureService
 from services.graph_access import GraphAccess
 from services.run_errors import NotOwnerError, RunAlreadyClosedError, UnknownRunError
 from services.type_reading import ReadingRun, TypeReading
@@ -136,17 +137,15 @@ class LaneReader:
             if self._ground.clock() >= self._call.deadline_at:
                 await self._close_late(open_types)
                 return
-            await self._read_due(client, run, {key: open_types[key] for key in due})
+            await self._read_due(client, run, due)
 
-    async def _read_due(
-        self, client: GraphClient, run: ReadingRun, due: dict[str, TypeProgress]
-    ) -> None:
+    async def _read_due(self, client: GraphClient, run: ReadingRun, due: list[str]) -> None:
         slots = asyncio.Semaphore(TYPES_AT_ONCE)
 
-        async def read_one(key: str, progress: TypeProgress) -> None:
+        async def read_one(key: str) -> None:
             async with slots:
                 self._reading = key
-                await self._read_type(client, run, key, progress)
+                await self._read_type(client, run, key)
 
         remaining = self._call.deadline_at - self._ground.clock()
         # At the deadline the loop above closes what is open.
@@ -154,15 +153,13 @@ class LaneReader:
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(remaining.total_seconds()):
-                    await gather([read_one(key, due[key]) for key in due])
+                    await gather([read_one(key) for key in due])
         except* (NotOwnerError, RunAlreadyClosedError):
             is_lost = True
         if is_lost:
             raise RunLostError
 
-    async def _read_type(
-        self, client: GraphClient, run: ReadingRun, key: str, progress: TypeProgress
-    ) -> None:
+    async def _read_type(self, client: GraphClient, run: ReadingRun, key: str) -> None:
         reading = TypeReading(
             captures=self._ground.captures,
             client=client,
@@ -171,7 +168,7 @@ class LaneReader:
             on_objects=self._count,
         )
         try:
-            await reading.read(progress)
+            await reading.read()
             self._done += 1
             self._aside.pop(key, None)
         except GraphCredentialRefusedError:
@@ -240,11 +237,11 @@ class LaneReader:
         )
 
     async def _result(self) -> LaneResult:
-        progress = await self._ground.captures.progress(self._run_id)
-        planned = [progress[key] for key in self._call.plan.resource_types]
-        complete = sum(entry.listing_complete for entry in planned)
+        planned = set(self._call.plan.resource_types)
+        results = await self._ground.captures.results(self._run_id)
+        complete = [entry.listing_complete for entry in results if entry.resource_type in planned]
         return LaneResult(
-            types_complete=complete,
-            types_incomplete=len(planned) - complete,
+            types_complete=sum(complete),
+            types_incomplete=len(complete) - sum(complete),
             objects=self._objects,
         )

@@ -73,8 +73,7 @@ class OperationStarts:
         plan = admitted.start
         if plan is None:
             return admitted.decision
-        run = await find_run(self._engine, plan.operation_run_id)
-        if run is None or await self._runs.dispatch_or_fail(run, lambda: self._start(plan)):
+        if await self._runs.dispatch_or_fail(plan.operation_run_id, lambda: self._start(plan)):
             return admitted.decision
         return admitted.decision.model_copy(
             update={

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -180,7 +181,7 @@ async def _scheduled(
         is_fired = schedule_id == f"backup_schedule:{schedule.id}"
         if not schedule.is_enabled or schedule.is_archived:
             return Denial("execution_prerequisite_invalid", ("inputs.backup_schedule_id",))
-        if not is_fired and not is_slot(_spec(schedule), slot):
+        if not _is_own_minute(_spec(schedule), slot, is_fired=is_fired):
             return Denial("initiator_missing", ("principal", "inputs.scheduled_for"))
         initiator = schedule_initiator(schedule.id, f"Schedule {schedule.name}")
     minute = utc_minute(slot)
@@ -224,6 +225,18 @@ async def _initiator_denied(connection: AsyncConnection, run: RunRecord) -> str 
         case InitiatorKind.USER:
             # Users come with the hub's sessions; until then nobody can be one.
             return "initiator_not_entitled"
+
+
+def _is_own_minute(spec: ScheduleSpec, slot: datetime, *, is_fired: bool) -> bool:
+    """Tell whether a schedule may act for this minute by itself.
+
+    Its own slots, and any minute at which somebody with access to the namespace triggered it; but
+    not the second coming of a repeated wall clock time, at which Temporal fires again.
+    """
+    if is_slot(spec, slot):
+        return True
+    local = slot.astimezone(ZoneInfo(spec.timezone)).time()
+    return is_fired and local != spec.time_of_day
 
 
 def _schedule_context(schedule: ScheduleRow) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from domain.resource_types.shape import ResourceType
 from graph.client import GraphClient
 from graph.errors import GraphPageTokenExpiredError
 from graph.reading import ListingPage, Presence, ReadObject, ResourceReader
-from services.captures import CapturedObject, CaptureService, FailedObject, TypeProgress
+from services.capture_pages import CapturedObject, FailedObject, ListedObject
+from services.capture_records import TypeProgress
+from services.captures import CaptureService
 from storage.runs import Owner
 
 # A step ends at the first of these: what a kill may cost, and what memory it may take.
@@ -44,13 +46,10 @@ class _Step:
     """Pages gathered since the last transaction."""
 
     started_at: float
-    page: int | None = None
-    objects: list[CapturedObject | FailedObject] = field(default_factory=list)
+    objects: list[ListedObject] = field(default_factory=list)
     size: int = 0
 
     def add(self, page: ListingPage, name_property: str) -> None:
-        if self.page is None:
-            self.page = page.page_number
         self.objects.extend(_object(read, name_property) for read in page.documents)
         self.size += sum(len(read.body) for read in page.documents if read.body is not None)
 
@@ -60,6 +59,10 @@ class _Step:
             or self.size >= STEP_BYTES
             or now - self.started_at >= STEP_SECONDS
         )
+
+
+class StepLostError(Exception):
+    """Another attempt went on with this type meanwhile; what it stored is where to go on."""
 
 
 class TypeReading:
@@ -81,42 +84,53 @@ class TypeReading:
         self._rules = rules_of(resource_type)
         self._on_objects = on_objects
 
-    async def read(self, progress: TypeProgress) -> None:
-        """Go on from `progress` until the type is finished."""
-        epoch, cursor, is_listed = progress.epoch, progress.cursor, progress.is_listed
-        while not is_listed:
+    async def read(self) -> None:
+        """Go on from what is stored until the type is finished."""
+        while not (progress := await self._progress()).is_done:
             try:
-                await self._list(epoch, cursor)
-                is_listed = True
+                if progress.is_listed:
+                    await self._finish()
+                else:
+                    await self._list(progress)
+            except StepLostError:
+                continue
             except GraphPageTokenExpiredError:
-                if epoch >= MOST_RESTARTS:
+                if progress.epoch >= MOST_RESTARTS:
                     raise
-                epoch = await self._captures.restart_listing(
-                    self._run.id, self._run.owner, self._type.key, epoch
+                await self._captures.restart_listing(
+                    self._run.id, self._run.owner, self._type.key, progress.epoch
                 )
-                cursor = None
-        await self._finish()
 
-    async def _list(self, epoch: int, cursor: str | None) -> None:
+    async def _progress(self) -> TypeProgress:
+        return (await self._captures.progress(self._run.id))[self._type.key]
+
+    async def _list(self, progress: TypeProgress) -> None:
+        number, cursor = progress.page, progress.cursor
         step = _Step(time.monotonic())
         async for page in self._reader.pages(cursor):
             step.add(page, self._type.name_property)
             if page.cursor is None or step.is_full(time.monotonic()):
-                await self._record(epoch, step, page)
+                await self._record(progress.epoch, number, cursor, step, page)
+                number, cursor = page.page_number + 1, page.cursor
                 step = _Step(time.monotonic())
 
-    async def _record(self, epoch: int, step: _Step, last: ListingPage) -> None:
-        await self._captures.record_step(
+    async def _record(
+        self, epoch: int, number: int, cursor: str | None, step: _Step, last: ListingPage
+    ) -> None:
+        stored = await self._captures.record_step(
             self._run.id,
             self._run.owner,
             self._type.key,
             rules=self._rules,
             epoch=epoch,
-            page=step.page or last.page_number,
+            page=number,
+            cursor=cursor,
             objects=step.objects,
             next_cursor=last.cursor,
             next_page=last.page_number + 1,
         )
+        if not stored.recorded:
+            raise StepLostError
         self._on_objects(len(step.objects))
 
     async def _finish(self) -> None:
@@ -140,7 +154,7 @@ def _ids(found: dict[str, Presence], *wanted: Presence) -> Sequence[str]:
     return [object_id for object_id, presence in found.items() if presence in wanted]
 
 
-def _object(read: ReadObject, name_property: str) -> CapturedObject | FailedObject:
+def _object(read: ReadObject, name_property: str) -> ListedObject:
     if read.document is None or read.failure is not None:
         failure = read.failure
         reason_code = "unknown_error" if failure is None else failure.reason_code.value

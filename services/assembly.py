@@ -1,0 +1,228 @@
+"""Every service, made from the settings: the one composition that worker, command line and hub use.
+
+Nothing is connected until it is used; `open_services` closes what was opened.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import uuid_utils
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from services.accounts import AccountService
+from services.admission import AdmissionService
+from services.captures import CaptureService
+from services.connections import ConnectionService
+from services.contents import ContentReader
+from services.directory_role_definitions import DirectoryRoleDefinitionsService, RoleSyncGround
+from services.directory_role_reads import DirectoryRoleReads
+from services.graph_access import GraphAccess
+from services.lane_reading import LaneReading
+from services.operation_runs import OperationRunService
+from services.operation_starts import OperationStarts
+from services.prerequisites import Prerequisites
+from services.root_keys import read_root_key
+from services.run_gate import GatePolicy, RunGate
+from services.run_reads import RunReadService
+from services.run_waiting import RunWaiting
+from services.schedules import ScheduleService
+from services.start_plans import Deadlines, StartPlans
+from services.temporal_client import connect
+from services.temporal_schedules import TemporalSchedules
+from services.tenant_keys import TenantKeys
+from settings import Settings
+from storage.engine import create_engine
+
+if TYPE_CHECKING:
+    from services.backup_sets import BackupSetService
+    from services.exports import ExportService
+
+
+def now() -> datetime:
+    """Return the wall clock in UTC; the product's one clock outside of workflows."""
+    return datetime.now(UTC)
+
+
+def new_id() -> UUID:
+    """Return a UUIDv7, so that rows sort by creation."""
+    return UUID(str(uuid_utils.uuid7()))
+
+
+class Services:
+    """The services of one process; each is made when first asked for."""
+
+    def __init__(self, settings: Settings, *, application_name: str) -> None:
+        self.settings = settings
+        self._application_name = application_name
+        self._client: Client | None = None
+
+    async def temporal(self) -> Client:
+        """Return the process's Temporal client, connected."""
+        if self._client is None:
+            self._client = await connect()
+        return self._client
+
+    @cached_property
+    def engine(self) -> AsyncEngine:
+        """Connections to PostgreSQL."""
+        return create_engine(
+            self.settings.database_url.get_secret_value(),
+            application_name=self._application_name,
+        )
+
+    @cached_property
+    def deadlines(self) -> Deadlines:
+        """How long runs may work."""
+        return Deadlines(
+            backup=self.settings.backup_deadline, role_sync=self.settings.role_sync_deadline
+        )
+
+    @cached_property
+    def plans(self) -> StartPlans:
+        """How workflows are started."""
+        return StartPlans(self.deadlines, self.settings.hub_url)
+
+    @cached_property
+    def keys(self) -> TenantKeys:
+        """Data keys of tenants; raises when no root key is configured."""
+        key = self.settings.root_key
+        root_key = read_root_key(
+            None if key is None else key.get_secret_value(), self.settings.root_key_file
+        )
+        return TenantKeys(engine=self.engine, root_key=root_key, clock=now, new_id=new_id)
+
+    @cached_property
+    def runs(self) -> OperationRunService:
+        """The one writer of runs."""
+        return OperationRunService(engine=self.engine, clock=now, new_id=new_id)
+
+    @cached_property
+    def run_reads(self) -> RunReadService:
+        """Lists and details of runs."""
+        return RunReadService(engine=self.engine, clock=now)
+
+    @cached_property
+    def admission(self) -> AdmissionService:
+        """The one way to start work."""
+        return AdmissionService(
+            engine=self.engine, runs=self.runs, prerequisites=Prerequisites(), plans=self.plans
+        )
+
+    @cached_property
+    def starts(self) -> OperationStarts:
+        """Starting operations from code."""
+        return OperationStarts(
+            engine=self.engine,
+            admission=self.admission,
+            runs=self.runs,
+            connect=self.temporal,
+            task_queue=self.settings.task_queue,
+        )
+
+    @cached_property
+    def waiting(self) -> RunWaiting:
+        """Following runs."""
+        return RunWaiting(engine=self.engine)
+
+    @cached_property
+    def accounts(self) -> AccountService:
+        """Workspaces, tenants, principals."""
+        return AccountService(engine=self.engine, clock=now, new_id=new_id)
+
+    @cached_property
+    def connections(self) -> ConnectionService:
+        """Provider connections."""
+        return ConnectionService(engine=self.engine, keys=self.keys, clock=now, new_id=new_id)
+
+    @cached_property
+    def access(self) -> GraphAccess:
+        """Graph clients of connections."""
+        return GraphAccess(settings=self.settings, engine=self.engine, connections=self.connections)
+
+    @cached_property
+    def captures(self) -> CaptureService:
+        """Effects of backups."""
+        return CaptureService(engine=self.engine, keys=self.keys, clock=now, new_id=new_id)
+
+    @cached_property
+    def contents(self) -> ContentReader:
+        """Stored documents."""
+        return ContentReader(engine=self.engine, keys=self.keys)
+
+    @cached_property
+    def backup_sets(self) -> "BackupSetService":
+        """Backup sets and what changed."""
+        from services.backup_sets import BackupSetService
+
+        return BackupSetService(engine=self.engine, keys=self.keys)
+
+    @cached_property
+    def exports(self) -> "ExportService":
+        """Exports of backup sets."""
+        from services.exports import ExportService
+
+        return ExportService(sets=self.backup_sets)
+
+    @cached_property
+    def gate(self) -> RunGate:
+        """Begin and end of runs."""
+        policy = GatePolicy(
+            deadlines=self.deadlines, heartbeat_timeout=self.settings.heartbeat_timeout
+        )
+        return RunGate(
+            engine=self.engine,
+            runs=self.runs,
+            prerequisites=Prerequisites(),
+            captures=self.captures,
+            policy=policy,
+        )
+
+    @cached_property
+    def reading(self) -> LaneReading:
+        """Reading of lanes."""
+        return LaneReading(
+            engine=self.engine, captures=self.captures, access=self.access, clock=now
+        )
+
+    @cached_property
+    def roles(self) -> DirectoryRoleDefinitionsService:
+        """Sync of directory role definitions."""
+        return DirectoryRoleDefinitionsService(
+            RoleSyncGround(self.engine, self.access, self.keys, now, new_id)
+        )
+
+    @cached_property
+    def role_reads(self) -> DirectoryRoleReads:
+        """The cache of directory role definitions."""
+        return DirectoryRoleReads(engine=self.engine, contents=self.contents)
+
+    async def schedules(self) -> ScheduleService:
+        """Backup schedules; connects to Temporal, which follows them."""
+        temporal = TemporalSchedules(
+            client=await connect(lazy=True), task_queue=self.settings.task_queue
+        )
+        return ScheduleService(engine=self.engine, temporal=temporal, clock=now, new_id=new_id)
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        if "access" in vars(self):
+            await self.access.close()
+        if "engine" in vars(self):
+            await self.engine.dispose()
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, *, application_name: str = "tenantops"
+) -> AsyncIterator[Services]:
+    """Give out the services of this process and close them in the end."""
+    services = Services(settings, application_name=application_name)
+    try:
+        yield services
+    finally:
+        await services.close()

@@ -1,0 +1,212 @@
+"""Begin and end of a run: who owns it, may it still work, whose turn is it, what came of it.
+
+The counterpart of `workflows.run_recording`; every method is one transaction that may run twice,
+because a local activity is executed again after a kill (D4).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import assert_never
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from contracts.runs import (
+    BeginCall,
+    BeginVerdict,
+    BegunRun,
+    CompleteCall,
+    CompletedRun,
+    Ending,
+    LanePlan,
+    OwnedRun,
+)
+from domain.operation_types import BACKUP_TYPES, OperationType, definition
+from domain.resource_types.registry import backup_types, resource_type
+from domain.runs import RunStatus
+from services.captures import CaptureService
+from services.operation_runs import OperationRunService
+from services.prerequisites import Prerequisites
+from services.run_errors import UnknownRunError
+from services.start_plans import Deadlines
+from storage.admissions import run_ahead
+from storage.run_lookup import find_run
+from storage.runs import Owner, RunRecord
+
+
+class WrongWorkflowError(Exception):
+    """A workflow asked for a run of another type; it ends without effect."""
+
+    reason_code = "input_invalid"
+
+
+class NotYourTurnError(Exception):
+    """Another run of the same line is ahead; try again after `retry_after` seconds."""
+
+    reason_code = "waiting_for_turn"
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("another run is ahead")
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class GatePolicy:
+    """What a run is told when it begins."""
+
+    deadlines: Deadlines
+    heartbeat_timeout: timedelta = timedelta(seconds=40)
+    # Longest pause between two looks at the line.
+    longest_turn_pause: timedelta = timedelta(seconds=15)
+
+
+class RunGate:
+    """Begins and ends runs on behalf of their workflows."""
+
+    def __init__(
+        self,
+        *,
+        engine: AsyncEngine,
+        runs: OperationRunService,
+        prerequisites: Prerequisites,
+        captures: CaptureService,
+        policy: GatePolicy,
+    ) -> None:
+        self._engine = engine
+        self._runs = runs
+        self._prerequisites = prerequisites
+        self._captures = captures
+        self._policy = policy
+
+    async def begin(self, call: BeginCall, workflow_id: str) -> BegunRun:
+        """Take the run for this execution and say what to do with it.
+
+        Rights, tenant and connection are checked again before the run is `running` (behaviour row
+        51); a refusal ends it `blocked` without side effects. Raises UnknownRunError (row 28) and
+        WrongWorkflowError.
+        """
+        owner = _owner(call.run, workflow_id)
+        async with self._engine.begin() as connection:
+            claimed = await self._runs.claim(call.run.operation_run_id, owner, within=connection)
+            run = claimed.run
+            if definition(OperationType(run.type)).workflow_type != call.workflow_type:
+                raise WrongWorkflowError
+            if not claimed.is_owner or run.status is RunStatus.COMPLETED:
+                return BegunRun(verdict=BeginVerdict.NOT_OWNER, outcome=run.outcome)
+            if run.status is RunStatus.RUNNING:
+                return self._begun(run)
+            return await self._begin_queued(connection, run, owner)
+
+    async def check_turn(self, run: OwnedRun, attempt: int) -> None:
+        """Return when no run is ahead; raises NotYourTurnError with the pause until a next look."""
+        async with self._engine.begin() as connection:
+            ahead = await run_ahead(connection, run.operation_run_id)
+        if ahead is not None:
+            longest = self._policy.longest_turn_pause.total_seconds()
+            raise NotYourTurnError(min(float(attempt), longest))
+
+    async def complete(self, call: CompleteCall, workflow_id: str) -> CompletedRun:
+        """End the run; its outcome follows from what was recorded (D5). Twice is harmless."""
+        owner = _owner(call.run, workflow_id)
+        run_id = call.run.operation_run_id
+        async with self._engine.begin() as connection:
+            run = await find_run(connection, run_id)
+            if run is None:
+                raise UnknownRunError(run_id)
+            if run.status is RunStatus.COMPLETED:
+                return CompletedRun(outcome=run.outcome)
+            # A cancel may come before the run was taken at all.
+            claimed = await self._runs.claim(run_id, owner, within=connection)
+            if not claimed.is_owner:
+                return CompletedRun(outcome=run.outcome)
+            completed = await self._end(connection, run, owner, call)
+            return CompletedRun(outcome=completed.outcome)
+
+    async def _begin_queued(
+        self, connection: AsyncConnection, run: RunRecord, owner: Owner
+    ) -> BegunRun:
+        refusal = await self._prerequisites.recheck(connection, run)
+        if refusal is not None:
+            blocked = await self._runs.block(run.id, refusal, owner=owner, within=connection)
+            return BegunRun(verdict=BeginVerdict.NOT_OWNER, outcome=blocked.outcome)
+        ahead = await run_ahead(connection, run.id)
+        if ahead is not None:
+            waiting = {"waiting_for": str(ahead)}
+            await self._runs.add_context(run.id, waiting, within=connection)
+            return BegunRun(verdict=BeginVerdict.WAITING)
+        begun = await self._runs.begin(run.id, owner, within=connection)
+        if run.type in BACKUP_TYPES:
+            assert run.tenant_id is not None  # noqa: S101 - backups have a tenant
+            await self._captures.open_types(
+                run.id,
+                owner,
+                run.workspace_id,
+                run.tenant_id,
+                selected_types(run),
+                within=connection,
+            )
+        return self._begun(begun.run)
+
+    def _begun(self, run: RunRecord) -> BegunRun:
+        assert run.started_at is not None  # noqa: S101 - a running run has begun
+        operation_type = OperationType(run.type)
+        is_backup = operation_type in BACKUP_TYPES
+        return BegunRun(
+            verdict=BeginVerdict.OWNER,
+            deadline_at=run.started_at + self._policy.deadlines.of(operation_type),
+            heartbeat_timeout_seconds=self._policy.heartbeat_timeout.total_seconds(),
+            lanes=lane_plans(selected_types(run)) if is_backup else (),
+        )
+
+    async def _end(
+        self, connection: AsyncConnection, run: RunRecord, owner: Owner, call: CompleteCall
+    ) -> RunRecord:
+        match call.ending:
+            case Ending.CANCELLED:
+                return await self._runs.cancel(run.id, owner=owner, within=connection)
+            case Ending.WORKED:
+                return await self._end_by_results(connection, run, owner, None)
+            case Ending.BROKE:
+                return await self._end_by_results(connection, run, owner, call.reason_code)
+            case _:
+                assert_never(call.ending)
+
+    async def _end_by_results(
+        self, connection: AsyncConnection, run: RunRecord, owner: Owner, reason_code: str | None
+    ) -> RunRecord:
+        """Compute the outcome from what was recorded; what a broken part left open is closed."""
+        if run.status is RunStatus.QUEUED or (
+            reason_code is not None and run.type not in BACKUP_TYPES
+        ):
+            return await self._runs.fail_run(
+                run.id, reason_code or "worker_error", owner=owner, within=connection
+            )
+        additions = {}
+        if run.type in BACKUP_TYPES:
+            set_id = await self._captures.complete_backup(
+                run.id, owner, open_reason=reason_code or "deadline_exceeded", within=connection
+            )
+            additions = {} if set_id is None else {"backup_set_id": str(set_id)}
+        return await self._runs.complete_from_results(
+            run.id, owner, context_additions=additions, within=connection
+        )
+
+
+def selected_types(run: RunRecord) -> tuple[str, ...]:
+    """Return the resource types that a backup reads: its selection, or all there are."""
+    selection = run.context.get("policy_types")
+    if isinstance(selection, list):
+        return tuple(str(key) for key in selection)
+    return tuple(entry.key for entry in backup_types())
+
+
+def lane_plans(keys: Sequence[str]) -> tuple[LanePlan, ...]:
+    """Group types by throttle lane: one activity each (D11)."""
+    lanes: dict[str, list[str]] = {}
+    for key in keys:
+        lanes.setdefault(resource_type(key).lane.value, []).append(key)
+    return tuple(LanePlan(lane=lane, resource_types=tuple(types)) for lane, types in lanes.items())
+
+
+def _owner(run: OwnedRun, workflow_id: str) -> Owner:
+    return Owner(workflow_id, run.first_execution_run_id)

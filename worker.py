@@ -1,0 +1,121 @@
+"""The worker process: settings → services → activities → Temporal worker.
+
+SIGTERM and SIGINT drain it: no new work is taken, and what runs gets time to reach its next
+durable cursor. A kill at any line is survived by the next worker.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.admission import AdmissionActivities
+from activities.backup import BackupActivities
+from activities.directory_role_definitions import DirectoryRoleDefinitionsActivities
+from activities.run_recording import RunRecordingActivities
+from services.assembly import Services, open_services
+from services.logs import configure_logging
+from services.search_attributes import register_and_verify
+from settings import load_settings_or_stop
+from workflows.backup import BackupWorkflow
+from workflows.directory_role_definitions import DirectoryRoleDefinitionsSyncWorkflow
+from workflows.request_operation import RequestOperationWorkflow
+
+logger = logging.getLogger(__name__)
+
+WORKFLOWS: tuple[type, ...] = (
+    RequestOperationWorkflow,
+    BackupWorkflow,
+    DirectoryRoleDefinitionsSyncWorkflow,
+)
+
+# Pure packages: the sandbox need not import them anew for every run (D11).
+_PASSED_THROUGH = ("activities", "contracts", "domain", "pydantic", "pydantic_core", "rfc8785")
+# A page of a slow tenant; a step that is cut is read again.
+_DRAIN = timedelta(seconds=30)
+# After a killed worker its sticky queue delays the next workflow task for this long
+# (temporal.md 6; ten seconds by default).
+_STICKY_TIMEOUT = timedelta(seconds=3)
+# Longest time for which a heartbeat's details and a cancel may wait.
+_HEARTBEAT_THROTTLE = timedelta(seconds=10)
+
+
+def activities_of(services: Services) -> Sequence[Callable[..., Any]]:
+    """Return every activity, bound to its services."""
+    admission = AdmissionActivities(admission=services.admission, waiting=services.waiting)
+    recording = RunRecordingActivities(gate=services.gate)
+    backup = BackupActivities(reading=services.reading)
+    roles = DirectoryRoleDefinitionsActivities(roles=services.roles)
+    return (
+        admission.admit,
+        admission.fail_dispatch,
+        admission.read_state,
+        admission.await_outcome,
+        recording.begin_run,
+        recording.await_turn,
+        recording.complete_run,
+        backup.read_lane,
+        roles.sync_role_definitions,
+    )
+
+
+def make_worker(client: Client, services: Services, *, identity: str | None = None) -> Worker:
+    """Return the worker on the configured task queue; it runs when awaited."""
+    return Worker(
+        client,
+        task_queue=services.settings.task_queue,
+        workflows=WORKFLOWS,
+        activities=activities_of(services),
+        identity=identity,
+        graceful_shutdown_timeout=_DRAIN,
+        sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
+        max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
+        # A bug in a workflow fails its run, where people see it, instead of trying for ever.
+        workflow_failure_exception_types=[Exception],
+        workflow_runner=SandboxedWorkflowRunner(
+            restrictions=SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
+        ),
+    )
+
+
+async def run_worker(services: Services, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then drain. Raises when search attributes are not as needed."""
+    client = await services.temporal()
+    await register_and_verify(client)
+    worker = make_worker(client, services)
+    # In a task of its own: a fatal error cancels whoever runs the worker (temporal.md 9).
+    serving = asyncio.create_task(worker.run())
+    stopping = asyncio.create_task(stop.wait())
+    logger.info("worker serves", extra={"task_queue": services.settings.task_queue})
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    await worker.shutdown()
+    await serving
+    logger.info("worker drained")
+
+
+async def _serve() -> None:
+    settings = load_settings_or_stop()
+    configure_logging(settings.log_level)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_services(settings, application_name="tenantops worker") as services:
+        await run_worker(services, stop)
+
+
+def main() -> None:
+    """Run the worker; the entry of `python -m worker` and `tenantops worker`."""
+    asyncio.run(_serve())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Backup of a tenant's configuration: scheduled, run now and retry are the same work.
+
+At most one heartbeating activity for each throttle lane reads the tenant; its cursors and effects
+are in PostgreSQL, so the number of history events does not grow with the tenant (D11).
+"""
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.backup import BackupActivities
+    from contracts.runs import (
+        BegunRun,
+        LaneCall,
+        LanePlan,
+        LaneResult,
+        OperationResult,
+        OperationRunRequest,
+        OwnedRun,
+    )
+    from workflows.policies import DEADLINE_MARGIN, WORK_RETRY
+    from workflows.run_recording import record_run, remaining
+
+from datetime import timedelta
+
+
+@workflow.defn(name="BackupWorkflow")
+class BackupWorkflow:
+    """Reads every selected resource type of a tenant into an immutable backup set."""
+
+    @workflow.run
+    async def run(self, request: OperationRunRequest) -> OperationResult:
+        """Return the run's outcome; see `record_run` for what is raised."""
+        return await record_run(request, _read_lanes)
+
+
+async def _read_lanes(run: OwnedRun, begun: BegunRun) -> None:
+    lanes = [_read_lane(run, begun, plan) for plan in begun.lanes]
+    results = await asyncio.gather(*lanes, return_exceptions=True)
+    broken = [result for result in results if isinstance(result, BaseException)]
+    # A lane that broke leaves its types open; completing names them. A cancel goes first.
+    for error in sorted(broken, key=is_cancelled_exception, reverse=True):
+        raise error
+
+
+def _read_lane(run: OwnedRun, begun: BegunRun, plan: LanePlan) -> "asyncio.Future[LaneResult]":
+    heartbeat = timedelta(seconds=begun.heartbeat_timeout_seconds)
+    assert begun.deadline_at is not None  # noqa: S101 - an owner always has one
+    return workflow.start_activity_method(
+        BackupActivities.read_lane,
+        LaneCall(
+            run=run,
+            plan=plan,
+            deadline_at=begun.deadline_at,
+            heartbeat_seconds=heartbeat.total_seconds(),
+        ),
+        schedule_to_close_timeout=remaining(begun) + DEADLINE_MARGIN,
+        heartbeat_timeout=heartbeat,
+        retry_policy=WORK_RETRY,
+        summary=f"{plan.lane}: {len(plan.resource_types)} resource types",
+    )

@@ -1,0 +1,135 @@
+"""The front door: one way to start an operation, for schedules and for services in any language.
+
+Admission decides in PostgreSQL; the admitted operation runs as a child workflow whose ID is the
+run's identity, and outlives this workflow (D2). A kill between the two is healed by replay: the
+admission key is this execution's first run id, so the same decision comes again.
+"""
+
+from datetime import timedelta
+
+from pydantic import JsonValue
+from temporalio import workflow
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError
+from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from activities.admission import AdmissionActivities
+    from contracts.admission import AdmissionCall, Admitted, RunReference, RunState, StartPlan
+    from contracts.operations import FRONT_DOOR_WORKFLOW, Decision, OperationDecision
+    from contracts.runs import OperationRunRequest
+    from contracts.search_attributes import (
+        SCHEDULED_BY_ID,
+        SCHEDULED_START_TIME,
+        run_attributes,
+    )
+    from workflows.cancellation import finish_despite_cancel
+    from workflows.policies import (
+        LOCAL_RETRY_THRESHOLD,
+        RECORDING_RETRY,
+        RECORDING_TIMEOUT,
+        START_ATTEMPTS,
+        START_PAUSE,
+        WORK_RETRY,
+    )
+
+Child = workflow.ChildWorkflowHandle[OperationRunRequest, None]
+
+
+@workflow.defn(name=FRONT_DOOR_WORKFLOW)
+class RequestOperationWorkflow:
+    """Takes an `OperationRequest` as JSON and answers with an `OperationDecision`."""
+
+    @workflow.run
+    async def run(self, request: JsonValue = None) -> OperationDecision:
+        """Return the decision; with `"wait": true` only when the run is completed."""
+        (admitted, child), is_cancelled = await finish_despite_cancel(_admit_and_start(request))
+        decision = admitted.decision
+        has_run = decision.decision in (Decision.ACCEPTED, Decision.ALREADY_ACTIVE)
+        if admitted.wait and has_run and not is_cancelled:
+            return await _with_outcome(decision, child)
+        return decision
+
+
+async def _admit_and_start(request: JsonValue) -> tuple[Admitted, Child | None]:
+    info = workflow.info()
+    call = AdmissionCall(
+        request=request,
+        default_key=info.first_execution_run_id,
+        schedule_id=info.typed_search_attributes.get(SCHEDULED_BY_ID),
+        scheduled_at=info.typed_search_attributes.get(SCHEDULED_START_TIME),
+    )
+    admitted = await workflow.execute_local_activity_method(
+        AdmissionActivities.admit,
+        call,
+        start_to_close_timeout=RECORDING_TIMEOUT,
+        retry_policy=RECORDING_RETRY,
+        local_retry_threshold=LOCAL_RETRY_THRESHOLD,
+    )
+    if admitted.start is None:
+        return admitted, None
+    return await _start(admitted, admitted.start)
+
+
+async def _start(admitted: Admitted, plan: StartPlan) -> tuple[Admitted, Child | None]:
+    """Start the child, or wait for an ID that its predecessor is about to release (D3)."""
+    for attempt in range(START_ATTEMPTS):
+        try:
+            return admitted, await _start_child(plan)
+        except WorkflowAlreadyStartedError:
+            # A strict identity that exists is this very run, started by another request.
+            if plan.is_strict or await _has_begun(plan):
+                return admitted, None
+        await workflow.sleep(START_PAUSE * (attempt + 1))
+    failed = await workflow.execute_local_activity_method(
+        AdmissionActivities.fail_dispatch,
+        RunReference(operation_run_id=plan.operation_run_id),
+        start_to_close_timeout=RECORDING_TIMEOUT,
+        retry_policy=RECORDING_RETRY,
+    )
+    return admitted.model_copy(update={"decision": failed, "start": None}), None
+
+
+async def _start_child(plan: StartPlan) -> Child:
+    reuse = WorkflowIDReusePolicy
+    return await workflow.start_child_workflow(
+        plan.workflow_type,
+        OperationRunRequest(operation_run_id=plan.operation_run_id),
+        id=plan.workflow_id,
+        id_reuse_policy=reuse.REJECT_DUPLICATE if plan.is_strict else reuse.ALLOW_DUPLICATE,
+        parent_close_policy=ParentClosePolicy.ABANDON,
+        cancellation_type=ChildWorkflowCancellationType.ABANDON,
+        execution_timeout=timedelta(seconds=plan.execution_timeout_seconds),
+        search_attributes=run_attributes(plan),
+        static_summary=plan.summary,
+        static_details=plan.details,
+    )
+
+
+async def _has_begun(plan: StartPlan) -> bool:
+    state = await workflow.execute_local_activity_method(
+        AdmissionActivities.read_state,
+        RunReference(operation_run_id=plan.operation_run_id),
+        start_to_close_timeout=RECORDING_TIMEOUT,
+        retry_policy=RECORDING_RETRY,
+    )
+    return state.is_owned or state.status != "queued"
+
+
+async def _with_outcome(decision: OperationDecision, child: Child | None) -> OperationDecision:
+    assert decision.operation_run_id is not None  # noqa: S101 - accepted or active: a run exists
+    if child is not None:
+        try:
+            await child
+        except ChildWorkflowError:
+            # Failed, cancelled or ended by Temporal: the run's row says what became of it.
+            workflow.logger.info("the operation did not end well; its run says how")
+    state: RunState = await workflow.execute_activity_method(
+        AdmissionActivities.await_outcome,
+        RunReference(operation_run_id=decision.operation_run_id),
+        start_to_close_timeout=timedelta(days=1),
+        heartbeat_timeout=timedelta(seconds=40),
+        retry_policy=WORK_RETRY,
+        summary="waits for the outcome",
+    )
+    return decision.model_copy(update={"outcome": state.outcome})
