@@ -24,7 +24,7 @@ def parse_arguments(arguments: list[str]) -> GraphConfig:
     parser.add_argument("--profile", type=Profile, choices=list(Profile), default=Profile.S)
     parser.add_argument("--tenants", type=int, default=2)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--budget-scale", type=float, default=1.0)
+    parser.add_argument("--budget-scale", "--scale-budget", type=float, default=1.0)
     parser.add_argument(
         "--retry-after", type=RetryAfterStyle, choices=list(RetryAfterStyle), default="integer"
     )

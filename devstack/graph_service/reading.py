@@ -19,7 +19,7 @@ from devstack.graph_service.odata import MalformedQueryError, QueryOptions
 from devstack.graph_service.odata.filters import Filter, parse_filter
 from devstack.graph_service.odata.projection import project
 from devstack.graph_service.paging import PageTokens, malformed_token
-from devstack.graph_service.rendering import Renderer
+from devstack.graph_service.rendering import Renderer, Shape
 
 PLAIN_TEXT_CALL = re.compile(
     r"getomasettingplaintextvalue\(secretreferencevalueid='([^']*)'\)", re.IGNORECASE
@@ -100,8 +100,8 @@ class Reader:
     ) -> Answer:
         if not rest:
             self._check_shape(call, collection, listed=False)
-            full = wants_full_metadata(call)
-            body = self._renderer.item(call.tenant, collection, identifier, call.options, full=full)
+            shape = shape_of(call)
+            body = self._renderer.render(call.tenant, collection, identifier, shape)
             tail = "" if collection.singleton else "/$entity"
             return Answer(200, with_context(body, f"{call.base}/$metadata#{collection.path}{tail}"))
         secret = PLAIN_TEXT_CALL.fullmatch(rest[0])
@@ -167,13 +167,11 @@ class Reader:
         size = page_size(call.options, collection)
         ids = self._visible(call, collection, cast)
         offset, page = self._position(call)
-        full = wants_full_metadata(call)
+        shape = shape_of(call, listed=True)
         chosen = ids[offset : offset + size]
         if empty != "no":
             chosen, size = [], 0
-        rows = [
-            self._renderer.row(call.tenant, collection, i, call.options, full=full) for i in chosen
-        ]
+        rows = [self._renderer.render(call.tenant, collection, i, shape) for i in chosen]
         more = offset + size < len(ids) and empty != "list"
         link = None
         if more:
@@ -280,6 +278,12 @@ class Reader:
         token = self._tokens.make(_scope(call), offset, page, epoch=epoch, cosmos=cosmos)
         kept = call.options.without_tokens()
         return f"{call.base}{call.path}?{kept + '&' if kept else ''}$skiptoken={token}"
+
+
+def shape_of(call: Call, *, listed: bool = False) -> Shape:
+    """The shape that a call asks for."""
+    full = wants_full_metadata(call)
+    return Shape(call.options, listed=listed, full=full, version=call.version)
 
 
 def page_size(options: QueryOptions, collection: Collection) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 import orjson
 
@@ -17,6 +18,22 @@ SAMPLED = 12
 ALWAYS_KNOWN = frozenset({"id", "@odata.type", "displayname", "createddatetime", "description"})
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How an object is shown: as a list row or an item, with which options and annotations."""
+
+    options: QueryOptions
+    listed: bool = False
+    full: bool = False  # odata.metadata=full
+    version: str = "beta"
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What renderings of this shape are cached under."""
+        values = self.options.values
+        return (values.get("select"), values.get("expand"), self.listed, self.full, self.version)
+
+
 class Renderer:
     """Renders objects of any tenant; the cache is shared and bounded."""
 
@@ -24,29 +41,26 @@ class Renderer:
         self._cache = cache
         self._known: dict[tuple[str, str], tuple[int, frozenset[str]]] = {}
 
-    def item(
-        self,
-        tenant: TenantState,
-        collection: Collection,
-        identifier: str,
-        options: QueryOptions,
-        *,
-        full: bool = False,
+    def render(
+        self, tenant: TenantState, collection: Collection, identifier: str, shape: Shape
     ) -> bytes:
-        """An object as its own path shows it, without context."""
-        return self._render(tenant, collection, identifier, options, listed=False, full=full)
+        """An object in a shape, without context."""
+        store = tenant.store(collection)
+        key = (
+            tenant.tenant_id,
+            collection.key,
+            identifier,
+            store.revision(identifier),
+            *shape.key,
+        )
 
-    def row(
-        self,
-        tenant: TenantState,
-        collection: Collection,
-        identifier: str,
-        options: QueryOptions,
-        *,
-        full: bool = False,
-    ) -> bytes:
-        """An object as the list shows it."""
-        return self._render(tenant, collection, identifier, options, listed=True, full=full)
+        def make() -> bytes:
+            shown = show(store.document(identifier), collection, shape)
+            if shape.full:
+                shown = _full_metadata(shown, collection, identifier)
+            return orjson.dumps(shown)
+
+        return self._cache.get(key, make)
 
     def known_properties(self, tenant: TenantState, collection: Collection) -> frozenset[str]:
         """Lower-case property names of a collection, from samples and from what was written."""
@@ -67,32 +81,18 @@ class Renderer:
         self._known[key] = (store.version, known)
         return known
 
-    def _render(
-        self,
-        tenant: TenantState,
-        collection: Collection,
-        identifier: str,
-        options: QueryOptions,
-        *,
-        listed: bool,
-        full: bool,
-    ) -> bytes:
-        store = tenant.store(collection)
-        shape = (options.get("select"), options.get("expand"), listed, full)
-        key = (tenant.tenant_id, collection.key, identifier, store.revision(identifier), *shape)
 
-        def render() -> bytes:
-            document = store.document(identifier)
-            if listed:
-                document = _list_form(document, collection, options)
-            shown = project(document, collection.navigations, options)
-            if listed:
-                shown.update(_emptied(collection, options))
-            if full:
-                shown = _full_metadata(shown, collection, identifier)
-            return orjson.dumps(shown)
-
-        return self._cache.get(key, render)
+def show(document: Document, collection: Collection, shape: Shape) -> Document:
+    """The properties of a document that a shape shows."""
+    if shape.listed:
+        document = _list_form(document, collection, shape.options)
+    shown = project(document, collection.navigations, shape.options)
+    if shape.listed:
+        shown.update(_emptied(collection, shape.options))
+    if shape.version != "beta":
+        for name in collection.beta_only:
+            shown.pop(name, None)
+    return shown
 
 
 def _list_form(document: Document, collection: Collection, options: QueryOptions) -> Document:

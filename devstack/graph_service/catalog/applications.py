@@ -68,6 +68,7 @@ COLLECTIONS = (
             Navigation(name="relationships", on_list=ListExpand.REFUSED),
         ),
         in_v1=True,
+        beta_only=("roleScopeTagIds",),
         polymorphic=True,
         page_size=100,
         absent_in_list=("roleScopeTagIds",),
@@ -79,6 +80,7 @@ COLLECTIONS = (
         "managedAppPolicy",
         area=Area.MAM,
         in_v1=True,
+        beta_only=("roleScopeTagIds",),
         polymorphic=True,
         ids=IdStyle.T_PREFIXED,
     ),
@@ -98,6 +100,7 @@ COLLECTIONS = (
             Navigation(name="assignments", on_list=ListExpand.EMPTY),
         ),
         in_v1=True,
+        beta_only=("roleScopeTagIds",),
         ids=IdStyle.T_PREFIXED,
     ),
     app_management(
@@ -105,6 +108,7 @@ COLLECTIONS = (
         "managedDeviceMobileAppConfiguration",
         navigations=(ASSIGNMENTS,),
         in_v1=True,
+        beta_only=("roleScopeTagIds",),
         polymorphic=True,
     ),
     app_management(

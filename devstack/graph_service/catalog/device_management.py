@@ -80,6 +80,7 @@ POLICIES = (
         "deviceConfiguration",
         navigations=(ASSIGNMENTS,),
         in_v1=True,
+        beta_only=("roleScopeTagIds",),
         polymorphic=True,
     ),
     intune(
@@ -87,6 +88,7 @@ POLICIES = (
         "deviceCompliancePolicy",
         navigations=(ASSIGNMENTS, ACTIONS),
         in_v1=True,
+        beta_only=("roleScopeTagIds",),
         polymorphic=True,
     ),
     intune(
@@ -197,6 +199,7 @@ ENROLLMENT = (
         Area.ENROLLMENT,
         navigations=(ASSIGNMENTS,),
         in_v1=True,
+        beta_only=("roleScopeTagIds",),
         polymorphic=True,
         ids=IdStyle.SUFFIXED,
         assign_key="enrollmentConfigurationAssignments",
@@ -242,6 +245,7 @@ ENROLLMENT = (
         Area.ENROLLMENT,
         navigations=(UNLISTED_ASSIGNMENTS,),
         in_v1=True,
+        beta_only=("roleScopeTagIds",),
     ),
     intune(
         "notificationMessageTemplates",
@@ -250,6 +254,7 @@ ENROLLMENT = (
         Area.NOTIFICATIONS,
         navigations=(Navigation(name="localizedNotificationMessages"),),
         in_v1=True,
+        beta_only=("roleScopeTagIds",),
     ),
 )
 

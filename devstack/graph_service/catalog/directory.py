@@ -127,6 +127,7 @@ ROLE_MANAGEMENT = (
         key="directoryRoleDefinitions",
         page_size=300,
         navigations=(Navigation(name="inheritsPermissionsFrom", inline=True),),
+        beta_only=("isPrivileged", "allowedPrincipalTypes"),
         filterable=frozenset({"id", "displayName", "isBuiltIn"}),
         undated=True,
     ),

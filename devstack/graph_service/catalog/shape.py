@@ -84,6 +84,7 @@ class Collection:
     cosmos_token: bool = False  # double-encoded token, count and tips on the page
     null_in_list: tuple[str, ...] = ()
     absent_in_list: tuple[str, ...] = ()  # present in list only when named in $select
+    beta_only: tuple[str, ...] = ()  # properties that v1.0 does not have
     filterable: frozenset[str] | None = None  # None: any property
     filter_ignored: bool = False
     singleton: bool = False

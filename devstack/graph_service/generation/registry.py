@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 from devstack.graph_service.generation import (
     app_protection,
@@ -24,10 +23,6 @@ from devstack.graph_service.generation.draw import Document
 from devstack.graph_service.generation.world import World
 
 Generator = Callable[[World, int], Document]
-
-
-def _partner(key: str) -> Generator:
-    return cast("Generator", tenant_admin.partner(key))
 
 
 GENERATORS: dict[str, Generator] = {
@@ -68,9 +63,9 @@ GENERATORS: dict[str, Generator] = {
     "settings": tenant_admin.tenant_settings,
     "applePushNotificationCertificate": tenant_admin.push_certificate,
     "androidManagedStoreAccountEnterpriseSettings": tenant_admin.managed_play,
-    "complianceManagementPartners": _partner("complianceManagementPartners"),
-    "deviceManagementPartners": _partner("deviceManagementPartners"),
-    "remoteAssistancePartners": _partner("remoteAssistancePartners"),
+    "complianceManagementPartners": tenant_admin.compliance_partner,
+    "deviceManagementPartners": tenant_admin.management_partner,
+    "remoteAssistancePartners": tenant_admin.assistance_partner,
     "auditEvents": tenant_admin.audit_event,
     "provisioningPolicies": tenant_admin.cloud_pc_policy,
     "mobileApps": applications.app,

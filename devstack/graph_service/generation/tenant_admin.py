@@ -237,21 +237,45 @@ def management_condition(world: World, index: int) -> Document:
     }
 
 
-def partner(key: str) -> object:
-    """A generator for one of the partner collections."""
+def _partner(world: World, key: str, index: int) -> Document:
+    draw = world.draw(key, index)
+    name = f"{draw.title(1)} partner {index + 1}"
+    return {"id": world.id_of(key, index), "displayName": name}
 
-    def generate(world: World, index: int) -> Document:
-        draw = world.draw(key, index)
-        return {
-            "id": world.id_of(key, index),
-            "displayName": f"{draw.title(1)} partner {index + 1}",
-            "lastHeartbeatDateTime": draw.moment(),
-            "partnerState": draw.pick(("unknown", "enabled")),
-            "isConfigured": draw.chance(0.5),
-            "onboardingStatus": draw.pick(("notOnboarded", "onboarded")),
-        }
 
-    return generate
+def compliance_partner(world: World, index: int) -> Document:
+    """A complianceManagementPartner."""
+    key = "complianceManagementPartners"
+    draw = world.draw(key, index, "state")
+    return {
+        **_partner(world, key, index),
+        "partnerState": draw.pick(("unknown", "enabled")),
+        "lastHeartbeatDateTime": draw.moment(),
+        "macOsOnboarded": draw.chance(0.5),
+    }
+
+
+def management_partner(world: World, index: int) -> Document:
+    """A deviceManagementPartner."""
+    key = "deviceManagementPartners"
+    draw = world.draw(key, index, "state")
+    return {
+        **_partner(world, key, index),
+        "partnerState": draw.pick(("unknown", "enabled")),
+        "lastHeartbeatDateTime": draw.moment(),
+        "isConfigured": draw.chance(0.5),
+    }
+
+
+def assistance_partner(world: World, index: int) -> Document:
+    """A remoteAssistancePartner."""
+    key = "remoteAssistancePartners"
+    draw = world.draw(key, index, "state")
+    return {
+        **_partner(world, key, index),
+        "onboardingStatus": draw.pick(("notOnboarded", "onboarded")),
+        "lastConnectionDateTime": draw.moment(),
+    }
 
 
 def audit_event(world: World, index: int) -> Document:
