@@ -17,8 +17,10 @@ RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --require-hashes --no-deps -r runtime.lock \
     && /opt/venv/bin/pip uninstall --yes pip setuptools
 COPY . /app
-# Compiled now, since the file system of the running container is read-only.
-RUN ln -s /app/deploy/image/tenantops /opt/venv/bin/tenantops \
+# The project's metadata holds its version. Compiled now, since the file system of the running
+# container is read-only.
+RUN cd /app && /build/everything/bin/python -c "import setuptools; setuptools.setup()" -q egg_info \
+    && ln -s /app/deploy/image/tenantops /opt/venv/bin/tenantops \
     && python -m compileall -q /app /opt/venv/lib
 
 FROM python:3.11.14-slim-trixie
