@@ -39,8 +39,8 @@ from settings import Settings
 from storage.engine import create_engine
 
 if TYPE_CHECKING:
-    from services.backup_sets import BackupSetService
-    from services.exports import ExportService
+    from services.backup_sets import BackupSets
+    from services.exports import SetExporter
 
 
 def now() -> datetime:
@@ -155,18 +155,18 @@ class Services:
         return ContentReader(engine=self.engine, keys=self.keys)
 
     @cached_property
-    def backup_sets(self) -> "BackupSetService":
-        """Backup sets and what changed."""
-        from services.backup_sets import BackupSetService
+    def backup_sets(self) -> "BackupSets":
+        """Backup sets, their types and entries."""
+        from services.backup_sets import BackupSets
 
-        return BackupSetService(engine=self.engine, keys=self.keys)
+        return BackupSets(engine=self.engine, keys=self.keys)
 
     @cached_property
-    def exports(self) -> "ExportService":
+    def exports(self) -> "SetExporter":
         """Exports of backup sets."""
-        from services.exports import ExportService
+        from services.exports import SetExporter
 
-        return ExportService(sets=self.backup_sets)
+        return SetExporter(sets=self.backup_sets, reader=self.contents)
 
     @cached_property
     def gate(self) -> RunGate:
