@@ -132,7 +132,7 @@ class Supervisor:
         with naming(name):
             self._parts[name].wait_ready(is_cancelled=self._stop_wanted.is_set)
         self._note(name, PartStatus.READY)
-        logger.info("%s is ready", name)
+        logger.info("%s is ready: %s", name, self._parts[name].ui_url or self._parts[name].address)
 
     def _revive(self) -> None:
         for name in embedded_parts(self._configuration):

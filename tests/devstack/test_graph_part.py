@@ -33,7 +33,9 @@ def health(stack: Stack) -> int:
     variables = stack.environment()
     trust = ssl.create_default_context(cafile=variables["TENANTOPS_CA_BUNDLE"])
     url = f"{variables['TENANTOPS_GRAPH_ROOT']}/healthz"
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trust))
+    opener = urllib.request.build_opener(
+        urllib.request.HTTPSHandler(context=trust), urllib.request.ProxyHandler({})
+    )
     with opener.open(url) as answer:
         return int(answer.status)
 

@@ -53,7 +53,7 @@ async def test_session_signalled_leaves_nothing(tmp_path: Path, number: signal.S
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.DEVNULL,
     ) as session:
-        await eventually(lambda: list(tmp_path.glob("*/postgres/lock")), seconds=20)
+        await eventually(lambda: list(tmp_path.glob("*/postgres/lock")), seconds=60)
         session.send_signal(number)
         session.wait(30)
     await eventually(lambda: not processes_of(tmp_path))
@@ -68,6 +68,6 @@ async def test_session_killed_leaves_no_process(tmp_path: Path) -> None:
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.DEVNULL,
     ) as session:
-        await eventually(lambda: list(tmp_path.glob("*/postgres/lock")), seconds=20)
+        await eventually(lambda: list(tmp_path.glob("*/postgres/lock")), seconds=60)
         session.kill()
     await eventually(lambda: not processes_of(tmp_path))

