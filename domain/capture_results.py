@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import orjson
 
-# A loss as large as this is held until the next run sees it too (decision 0002).
+# A loss as large as this is held until the next run sees it too (decision 0003).
 HELD_WHEN_EMPTIED_FROM = 10
 HELD_WHEN_GONE = 20
 

@@ -158,7 +158,7 @@ async def _judge(
 
 
 async def _was_held_before(connection: AsyncConnection, result: Row, gone: Sequence[str]) -> bool:
-    """Whether the run before held the type and lacked all of `gone` as well (decision 0002)."""
+    """Whether the run before held the type and lacked all of `gone` as well (decision 0003)."""
     previous = await rows.previous_listing(
         connection, result["tenant_id"], result["operation_run_id"], result["resource_type"]
     )
