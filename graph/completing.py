@@ -208,8 +208,6 @@ class Completer:
                 draft.failure = result.error
 
     def _finish(self, draft: Draft) -> None:
-        missing = not_captured_pointers(self._type, draft.document)
-        draft.not_captured = tuple(place for place in missing if place not in draft.filled)
         try:
             draft.body = dump_json(draft.document)
         except BodyError:
@@ -217,6 +215,8 @@ class Completer:
             return
         if has_delicate_numbers(draft.body):
             draft.document = cast("JsonObject", parse_plain(draft.body))
+        missing = not_captured_pointers(self._type, draft.document, draft.body)
+        draft.not_captured = tuple(place for place in missing if place not in draft.filled)
 
     async def _batch(self, requests: list[BatchRequest]) -> list[BatchResult]:
         if not requests:

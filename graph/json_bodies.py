@@ -20,6 +20,8 @@ _SKELETON = bytes(
 )
 _MANY_DIGITS = b"9" * 16
 _TINY = b"9e-999"
+_NINE = ord("9")
+_TOKEN_BORDERS = frozenset({b":", b",", b"[", b" ", b"\n", b"\r", b"\t", b""})
 _SAFE_DEPTH = 200
 
 
@@ -87,7 +89,23 @@ def parse_plain(body: bytes) -> JsonValue:
 def has_delicate_numbers(body: bytes) -> bool:
     """Tell whether a body may hold numbers beyond 64-bit integers and doubles."""
     skeleton = body.translate(_SKELETON)
-    return _MANY_DIGITS in skeleton or _TINY in skeleton
+    return _MANY_DIGITS in skeleton or _has_tiny_number(body, skeleton)
+
+
+def _has_tiny_number(body: bytes, skeleton: bytes) -> bool:
+    """Tell a number like 1e-400 from the many GUIDs that look like one in the middle."""
+    at = skeleton.find(_TINY)
+    while at >= 0:
+        start = at
+        while start >= 0 and skeleton[start] == _NINE:
+            start -= 1
+        before = (
+            body[start - 1 : start] if body[start : start + 1] == b"-" else body[start : start + 1]
+        )
+        if start < 0 or before in _TOKEN_BORDERS:
+            return True
+        at = skeleton.find(_TINY, at + 1)
+    return False
 
 
 def dump_json(value: JsonValue) -> bytes:

@@ -1,9 +1,10 @@
 """Reading a resource type: pages of whole objects with a durable cursor, and presence probes.
 
 Owns what a listing is to the product. A page that is handed on can be stored; its cursor begins
-after it. The reader keeps nothing else, so memory is bounded by one slice.
+after it. The reader keeps nothing else, so memory is bounded by the few slices it reads ahead.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -33,6 +34,8 @@ from graph.links import path_segment, with_query
 from graph.paging import JsonObject, Page
 
 _MARK_HEX_DIGITS = 16
+# Enough to hide the latency of list pages that hold 25 objects.
+_SLICES_AHEAD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,27 @@ class _Cursor:
     done: set[str] = field(default_factory=set)
     page_number: int = 1
 
+    def pass_slice(self, drafts: list[Draft], link: str | None, *, ends_page: bool) -> None:
+        """Move behind a slice; behind the last slice of a page, to the next page."""
+        self.page_number += 1
+        self.link = link
+        marks = {_mark(draft.object_id) for draft in drafts}
+        self.done = set() if ends_page else self.done | marks
+
     def encode(self) -> str:
         return orjson.dumps(
             {"link": self.link, "done": sorted(self.done), "page": self.page_number}
         ).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A slice that is being read, and where the listing goes on after it."""
+
+    drafts: list[Draft]
+    reading: "asyncio.Task[None]"
+    cursor: str | None
+    number: int
 
 
 class ResourceReader:
@@ -131,22 +151,52 @@ class ResourceReader:
         return found
 
     async def _pages(self, place: _Cursor) -> AsyncIterator[ListingPage]:
-        completer = Completer(
-            self._client, self._type, reads_encrypted=await self._may_read_encrypted()
-        )
+        """Yield slices in order while the next ones are being read."""
+        steps: asyncio.Queue[_Step | None] = asyncio.Queue()
+        ahead = asyncio.Semaphore(_SLICES_AHEAD)
+        started: list[asyncio.Task[None]] = []
+        producer = asyncio.create_task(self._produce(place, steps, ahead, started))
+        try:
+            while (step := await steps.get()) is not None:
+                await step.reading
+                ahead.release()
+                objects = [_object(draft) for draft in step.drafts]
+                yield ListingPage(objects, step.cursor, step.number)
+            await producer
+        finally:
+            for task in (producer, *started):
+                task.cancel()
+            await asyncio.gather(producer, *started, return_exceptions=True)
+
+    async def _produce(
+        self,
+        place: _Cursor,
+        steps: "asyncio.Queue[_Step | None]",
+        ahead: asyncio.Semaphore,
+        started: list[asyncio.Task[None]],
+    ) -> None:
+        """Start reading slice after slice, a few ahead; an error follows the slices before it."""
         path = with_query(self._type.list_path, self._type.list_query)
-        async for page in self._client.pages(self._type.version, path, place.link):
-            slices = list(self._slices(page, place.done))
-            for position, drafts in enumerate(slices):
-                await completer.complete(drafts)
-                place.done.update(_mark(draft.object_id) for draft in drafts)
-                number, place.page_number = place.page_number, place.page_number + 1
-                is_last = position == len(slices) - 1
-                if is_last:
-                    place.link, place.done = page.next_link, set()
-                ended = is_last and page.next_link is None
-                objects = [_object(draft) for draft in drafts]
-                yield ListingPage(objects, None if ended else place.encode(), number)
+        try:
+            completer = Completer(
+                self._client, self._type, reads_encrypted=await self._may_read_encrypted()
+            )
+            async for page in self._client.pages(self._type.version, path, place.link):
+                slices = self._slices(page, place.done)
+                for position, drafts in enumerate(slices):
+                    await ahead.acquire()
+                    is_last = position == len(slices) - 1
+                    number = place.page_number
+                    link = page.next_link if is_last else place.link
+                    place.pass_slice(drafts, link, ends_page=is_last)
+                    ended = is_last and page.next_link is None
+                    reading = asyncio.create_task(completer.complete(drafts))
+                    started[:] = [task for task in started if not task.done() or task.exception()]
+                    started.append(reading)
+                    cursor = None if ended else place.encode()
+                    steps.put_nowait(_Step(drafts, reading, cursor, number))
+        finally:
+            steps.put_nowait(None)
 
     def _slices(self, page: Page, done: set[str]) -> list[list[Draft]]:
         """Return the page's objects of this type that are not done, in slices; at least one."""

@@ -21,25 +21,33 @@ def secret_pointers(resource_type: ResourceType, document: Document) -> list[str
     """Return the pointers of values that leave storage only as fingerprints."""
     return [
         pointer((*place, rule.property))
-        for place, holder in _objects(document, ())
+        for place, holder in _objects(document)
         for rule in resource_type.secrets
         if _is_secret(rule, place, holder)
     ]
 
 
-def not_captured_pointers(resource_type: ResourceType, document: Document) -> list[str]:
+def not_captured_pointers(
+    resource_type: ResourceType, document: Document, body: bytes | None = None
+) -> list[str]:
     """Return the pointers of values that Graph did not give (D9).
 
-    Encrypted values that the reader fetched one by one are in the document all the same: it knows
-    which, and takes them off this list.
+    body: the document as JSON; one that nowhere names a rule's value is not walked. Encrypted
+    values that the reader fetched one by one are in the document all the same: it knows which, and
+    takes them off this list.
     """
+    rules = [rule for rule in resource_type.not_captured if body is None or _is_named(rule, body)]
     found = [
         pointer((*place, rule.property))
-        for place, holder in _objects(document, ())
-        for rule in resource_type.not_captured
+        for place, holder in (_objects(document) if rules else ())
+        for rule in rules
         if _is_withheld(rule, holder)
     ]
     return [*found, *_encrypted_pointers(resource_type, document)]
+
+
+def _is_named(rule: NotCapturedRule, body: bytes) -> bool:
+    return any(str(value).encode() in body for value in rule.when_values)
 
 
 def pointer(place: Location) -> str:
@@ -87,11 +95,23 @@ def _encrypted_pointers(resource_type: ResourceType, document: Document) -> Iter
             yield pointer((rule.list_property, index, rule.value))
 
 
-def _objects(value: object, place: Location) -> Iterator[tuple[Location, Document]]:
-    if isinstance(value, Mapping):
-        yield place, cast("Document", value)
-        for name, child in value.items():
-            yield from _objects(child, (*place, name))
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            yield from _objects(child, (*place, index))
+def _objects(document: Document) -> Iterator[tuple[Location, Document]]:
+    """Yield every object with its place, in document order.
+
+    A hot loop of a backup: containers of parsed JSON are exactly dict and list.
+    """
+    stack: list[tuple[Location, object]] = [((), document)]
+    while stack:
+        place, value = stack.pop()
+        kind = type(value)
+        if kind is dict:
+            holder = cast("dict[str, object]", value)
+            yield place, holder
+            children: list[tuple[str | int, object]] = list(holder.items())
+        else:
+            children = list(enumerate(cast("list[object]", value)))
+        stack.extend(
+            ((*place, step), child)
+            for step, child in reversed(children)
+            if type(child) is dict or type(child) is list
+        )

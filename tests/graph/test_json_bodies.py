@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.json_bodies import BodyError, dump_json, parse_json, parse_plain
+from graph.json_bodies import BodyError, dump_json, has_delicate_numbers, parse_json, parse_plain
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,21 @@ from graph.json_bodies import BodyError, dump_json, parse_json, parse_plain
 )
 def test_parse_and_dump_keep_every_digit(text: bytes) -> None:
     assert dump_json(parse_json(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("body", "is_delicate"),
+    [
+        (b'{"id":"5f0e8a9e-1234-4000-8000-00000000000a"}', False),
+        (b'{"id":"x 12e-1234"}', True),
+        (b"1e-400", True),
+        (b"[-1.5e-400]", True),
+        (b'{"n":1e-30}', False),
+        (b'{"n":1234567890123456}', True),
+    ],
+)
+def test_delicate_numbers_are_told_from_guids(body: bytes, is_delicate: bool) -> None:
+    assert has_delicate_numbers(body) is is_delicate
 
 
 def test_parse_plain_gives_whole_integers_and_doubles() -> None:
