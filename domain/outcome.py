@@ -50,9 +50,13 @@ class TypeResult:
 
     @property
     def cause(self) -> str | None:
-        """Why the type is not complete; None when it is, or when it was left out by rule."""
-        if self.reason_code is not None:
-            return normalize_reason_code(self.reason_code)
+        """Why the type is not complete, or why it was left out; None when it is complete.
+
+        A code that means nothing wrong excuses no incomplete listing.
+        """
+        code = None if self.reason_code is None else normalize_reason_code(self.reason_code)
+        if code is not None and reason(code).reason_class is not ReasonClass.NEUTRAL:
+            return code
         if self.permission_state is PermissionState.DENIED:
             return "provider_permission_denied"
         return None if self.listing_complete else "listing_incomplete"

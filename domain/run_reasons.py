@@ -29,7 +29,7 @@ BASELINE_REASONS = (
     Reason("ok", _NEUTRAL, _NOTHING, "In order", "Nothing is wrong."),
     Reason(
         "not_applicable",
-        _NEUTRAL,
+        _SKIPPED,
         _NOTHING,
         "Does not apply",
         "This check does not apply here.",

@@ -97,6 +97,14 @@ CASES = {
         [TypeResult(resource_type="groups", expected=5, captured=5)],
         RunOutcome.PARTIALLY_SUCCEEDED,
     ),
+    "listing cut short with a code that means nothing": (
+        [broken("ok", expected=5, captured=5)],
+        RunOutcome.PARTIALLY_SUCCEEDED,
+    ),
+    "a type that does not apply": (
+        [complete(expected=1, captured=1), broken("not_applicable")],
+        RunOutcome.SUCCEEDED,
+    ),
     "an empty answer that objects contradict": (
         [complete(expected=2, captured=2), complete(reason_code="listing_inconsistent")],
         RunOutcome.PARTIALLY_SUCCEEDED,

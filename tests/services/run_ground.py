@@ -1,21 +1,17 @@
 """A database, a tenant and the service of operation runs, for the suites of the run record."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from devstack.postgres import EmbeddedPostgres
 from domain.identity import identity_inputs
 from domain.operation_types import OperationType
 from services.operation_runs import EnsuredRun, NewRun, OperationRunService, Owner, RunRecord
-from storage.engine import create_engine
 from storage.tables import operation_run_results, operation_runs, run_leases
 from tests.services.tenancy import Tenancy, add_tenancy
 
@@ -139,16 +135,3 @@ async def lay_ground(engine: AsyncEngine) -> RunGround:
     clock = TestClock()
     runs = OperationRunService(engine=engine, clock=clock, new_id=uuid4)
     return RunGround(engine, await add_tenancy(engine), clock, runs)
-
-
-@asynccontextmanager
-async def module_database(
-    server: EmbeddedPostgres, template: str, maintenance: asyncpg.Connection
-) -> AsyncIterator[AsyncEngine]:
-    """Engine on a migrated database for a whole module; its tests use tenants of their own."""
-    name = f"module_{uuid4().hex}"
-    await maintenance.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    engine = create_engine(server.dsn(name))
-    yield engine
-    await engine.dispose()
-    await maintenance.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -2,15 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
-import asyncpg
 import pytest
-import pytest_asyncio
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from devstack.postgres import EmbeddedPostgres
 from domain.operation_types import OperationType
 from domain.runs import RunOutcome, RunStatus
 from services.operation_runs import (
@@ -26,7 +21,6 @@ from tests.services.run_ground import (
     SYNC,
     RunGround,
     lay_ground,
-    module_database,
     owner_of,
     whole,
 )
@@ -34,23 +28,6 @@ from tests.services.run_ground import (
 RUN_NOW = OperationType.BACKUP_RUN_NOW
 SCHEDULED = OperationType.BACKUP_SCHEDULED
 RECONCILE = OperationType.OPERATION_RUNS_RECONCILE
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def engine(
-    postgres_server: EmbeddedPostgres,
-    migrated_template: str,
-    maintenance_connection: asyncpg.Connection,
-) -> AsyncIterator[AsyncEngine]:
-    async with module_database(
-        postgres_server, migrated_template, maintenance_connection
-    ) as engine:
-        yield engine
-
-
-@pytest.fixture
-async def ground(engine: AsyncEngine) -> RunGround:
-    return await lay_ground(engine)
 
 
 async def finished(ground: RunGround, run: RunRecord) -> RunRecord:

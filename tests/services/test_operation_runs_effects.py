@@ -2,34 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
-import pytest_asyncio
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from devstack.postgres import EmbeddedPostgres
 from domain.failures import FAILURE_LIMIT, TRUNCATED_CODE, Failure
 from services.operation_runs import ContextTooLargeError, RunAlreadyClosedError, RunChanges
-from tests.services.run_ground import RunGround, lay_ground, module_database
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def engine(
-    postgres_server: EmbeddedPostgres,
-    migrated_template: str,
-    maintenance_connection: asyncpg.Connection,
-) -> AsyncIterator[AsyncEngine]:
-    async with module_database(
-        postgres_server, migrated_template, maintenance_connection
-    ) as engine:
-        yield engine
-
-
-@pytest.fixture
-async def ground(engine: AsyncEngine) -> RunGround:
-    return await lay_ground(engine)
+from tests.services.run_ground import RunGround
 
 
 async def test_fifty_concurrent_increments_give_exactly_fifty(ground: RunGround) -> None:

@@ -1,15 +1,11 @@
 """How runs end: once, for good, with what the results say."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
-import pytest_asyncio
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from devstack.postgres import EmbeddedPostgres
 from domain.failures import Failure
 from domain.reasons import reason
 from domain.runs import IllegalTransitionError, RunOutcome, RunStatus
@@ -19,24 +15,7 @@ from services.operation_runs import (
     RunAlreadyClosedError,
     RunRecord,
 )
-from tests.services.run_ground import RunGround, lay_ground, module_database, owner_of
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def engine(
-    postgres_server: EmbeddedPostgres,
-    migrated_template: str,
-    maintenance_connection: asyncpg.Connection,
-) -> AsyncIterator[AsyncEngine]:
-    async with module_database(
-        postgres_server, migrated_template, maintenance_connection
-    ) as engine:
-        yield engine
-
-
-@pytest.fixture
-async def ground(engine: AsyncEngine) -> RunGround:
-    return await lay_ground(engine)
+from tests.services.run_ground import RunGround, owner_of
 
 
 async def test_complete_stores_outcome_counts_failures_and_context(ground: RunGround) -> None:

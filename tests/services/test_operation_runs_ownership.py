@@ -1,17 +1,13 @@
 """Who may write to a run: its owner, in the states from which the write is legal."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
-import pytest_asyncio
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from devstack.postgres import EmbeddedPostgres
 from domain.failures import Failure
 from domain.operation_types import OperationType
 from domain.runs import IllegalTransitionError, RunOutcome, RunStatus
@@ -23,7 +19,7 @@ from services.operation_runs import (
     RunMismatchError,
     UnknownRunError,
 )
-from tests.services.run_ground import RunGround, lay_ground, module_database, owner_of
+from tests.services.run_ground import RunGround, owner_of
 
 Write = Callable[[OperationRunService, UUID, Owner], Awaitable[Any]]
 FAILURE = Failure("type.failed", "provider_throttled", "groups")
@@ -42,23 +38,6 @@ WRITES: dict[str, Write] = {
     "cancel": lambda runs, run_id, owner: runs.cancel(run_id, owner=owner),
 }
 writes = pytest.mark.parametrize("write", WRITES.values(), ids=list(WRITES))
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def engine(
-    postgres_server: EmbeddedPostgres,
-    migrated_template: str,
-    maintenance_connection: asyncpg.Connection,
-) -> AsyncIterator[AsyncEngine]:
-    async with module_database(
-        postgres_server, migrated_template, maintenance_connection
-    ) as engine:
-        yield engine
-
-
-@pytest.fixture
-async def ground(engine: AsyncEngine) -> RunGround:
-    return await lay_ground(engine)
 
 
 async def test_begin_takes_a_queued_run_and_stamps_its_start_once(ground: RunGround) -> None:

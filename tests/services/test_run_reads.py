@@ -1,17 +1,12 @@
 """What is read of runs: pages, filters, one run in full, the start of an id."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
-import pytest_asyncio
 from sqlalchemy import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from devstack.postgres import EmbeddedPostgres
 from domain.freshness import Freshness
 from domain.operation_types import OperationType
 from domain.outcome import PermissionState
@@ -24,28 +19,11 @@ from services.run_reads import (
     RunSummary,
 )
 from storage.tables import operation_runs
-from tests.services.run_ground import RunGround, lay_ground, module_database, owner_of
+from tests.services.run_ground import RunGround, owner_of
 from tests.services.tenancy import add_tenancy
 
 RUN_NOW = OperationType.BACKUP_RUN_NOW
 ROLES = OperationType.DIRECTORY_ROLE_DEFINITIONS_SYNC
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def engine(
-    postgres_server: EmbeddedPostgres,
-    migrated_template: str,
-    maintenance_connection: asyncpg.Connection,
-) -> AsyncIterator[AsyncEngine]:
-    async with module_database(
-        postgres_server, migrated_template, maintenance_connection
-    ) as engine:
-        yield engine
-
-
-@pytest.fixture
-async def ground(engine: AsyncEngine) -> RunGround:
-    return await lay_ground(engine)
 
 
 @pytest.fixture
