@@ -15,12 +15,15 @@ import orjson
 import zstandard
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.canonical import UnrepresentableDocumentError, canonical_form, version_hash
+from domain.canonical import canonical_form, version_hash
 from domain.canonical_rules import CanonicalRules
+from services.recent_hashes import RecentHashes
 from services.tenant_keys import SealedDataError, TenantCipher, TenantKeys
 from storage.contents import ContentRow, StoredContent, select_contents
 
 Document = Mapping[str, Any]
+
+_RECENT: Final = RecentHashes()
 
 COMPRESSION_LEVEL: Final = 3
 # Far above any body of Graph; what decompresses to more was not written by us.
@@ -125,9 +128,15 @@ def hash_document(
     object_id: str, document: Document, rules: CanonicalRules, cipher: TenantCipher
 ) -> str | None:
     """Return the version hash of a document; None when JSON cannot hold it."""
-    try:
+
+    def compute() -> str:
         return version_hash(canonical_form(document, rules, cipher.fingerprint), object_id)
-    except UnrepresentableDocumentError:
+
+    try:
+        body = encode_document(document)
+        return _RECENT.of(body, (object_id, rules, cipher.key_id), compute)
+    except (TypeError, ValueError, RecursionError):
+        # Not JSON, or no canonical form (UnrepresentableDocumentError).
         return None
 
 
