@@ -41,6 +41,7 @@ from storage.engine import create_engine
 if TYPE_CHECKING:
     from services.backup_sets import BackupSets
     from services.exports import SetExporter
+    from services.set_comparison import SetComparison
 
 
 def now() -> datetime:
@@ -160,6 +161,13 @@ class Services:
         from services.backup_sets import BackupSets
 
         return BackupSets(engine=self.engine, keys=self.keys)
+
+    @cached_property
+    def comparison(self) -> "SetComparison":
+        """What changed between sets, and by a run."""
+        from services.set_comparison import SetComparison
+
+        return SetComparison(engine=self.engine, keys=self.keys, sets=self.backup_sets)
 
     @cached_property
     def exports(self) -> "SetExporter":
