@@ -1,7 +1,15 @@
 """A backup as its users see it: everything there, nothing twice, changes named (D4, D5, D9)."""
 
-from devstack.graph_service import GraphService
+from contextlib import suppress
+from uuid import uuid4
+
+import pytest
+
+from devstack.graph_service import GraphConfig, GraphService, Profile
+from devstack.graph_service.control import UnknownObjectError
+from services.set_comparison import SetComparison
 from storage.runs import RunRecord
+from tests.end_to_end.conftest import Run
 from tests.end_to_end.product import Product
 from tests.end_to_end.stored import (
     changes_of,
@@ -9,8 +17,10 @@ from tests.end_to_end.stored import (
     objects_of,
     results_of,
     select,
+    tombstones_of,
 )
 from tests.end_to_end.truth import PLACES, ids_of, path_of
+from tests.eventually import eventually
 
 CHANGE_KEYS = ("created", "updated", "deleted", "unchanged", "captured", "failed")
 
@@ -75,3 +85,120 @@ async def test_backup_after_changes_names_exactly_these(shared_product: Product)
     assert await changes_of(shared_product, run) == expected
     assert [counts(run)[key] for key in CHANGE_KEYS[:3]] == [1, 3, 1]
     assert {k: set(v) for k, v in (await objects_of(shared_product, run)).items()} == truth(graph)
+
+
+async def test_object_that_comes_back_is_created_once_more(shared_product: Product) -> None:
+    control = shared_product.graph.control
+    path, object_id = path_of("namedLocation"), ids_of(shared_product.graph, "namedLocation")[0]
+    first = await shared_product.backup("namedLocation")
+    document = control.get_object(0, path, object_id)
+    control.delete_object(0, path, object_id)
+    gone = await shared_product.backup("namedLocation")
+    control.insert_object(0, path, document)
+
+    back = await shared_product.backup("namedLocation")
+
+    assert await changes_of(shared_product, gone) == {("namedLocation", object_id, "deleted")}
+    assert await changes_of(shared_product, back) == {("namedLocation", object_id, "created")}
+    assert await objects_of(shared_product, back) == await objects_of(shared_product, first)
+    assert await tombstones_of(shared_product) & {("namedLocation", object_id)} == set()
+
+
+async def test_objects_of_one_name_are_two_objects(shared_product: Product) -> None:
+    control, path = shared_product.graph.control, path_of("settingsCatalog")
+    await shared_product.backup("settingsCatalog")
+    body = control.get_object(0, path, ids_of(shared_product.graph, "settingsCatalog")[0])
+    twins = [control.insert_object(0, path, {**body, "id": str(uuid4())}) for _ in range(2)]
+
+    run = await shared_product.backup("settingsCatalog")
+
+    documents = await documents_of(shared_product, run, "settingsCatalog")
+    expected = {("settingsCatalog", object_id, "created") for object_id in twins}
+    assert await changes_of(shared_product, run) == expected
+    assert [documents[twin]["id"] for twin in twins] == twins
+    assert {documents[twin]["name"] for twin in twins} == {body["name"]}
+
+
+async def test_secret_that_changed_is_named_without_its_value(run_product: Run) -> None:
+    config = GraphConfig(profile=Profile.NONE, tenants=1, budget_scale=0, counts=SECRET_COUNTS)
+    async with run_product(config) as product:
+        control, path = product.graph.control, path_of("deviceConfiguration")
+        control.grant_permission(0, "read", "DeviceManagementConfiguration.ReadWrite.All")
+        await product.backup("deviceConfiguration")
+        object_id, value = change_any_secret(product.graph)
+
+        run = await product.backup("deviceConfiguration")
+
+        versions = await select(product, VERSIONS_OF_OBJECT, object_id=object_id)
+        services = product.services
+        comparison = SetComparison(
+            engine=services.engine, keys=services.keys, sets=services.backup_sets
+        )
+        differences = await comparison.diff_versions(
+            product.workspace_id,
+            product.tenant.id,
+            "deviceConfiguration",
+            (versions[0]["version_hash"], versions[1]["version_hash"]),
+        )
+        documents = await documents_of(product, run, "deviceConfiguration")
+        assert control.get_object(0, path, object_id)["id"] == object_id
+        assert await changes_of(product, run) == {("deviceConfiguration", object_id, "updated")}
+        assert [(c.is_secret, c.before, c.after) for c in differences] == [(True, None, None)]
+        assert differences[0].pointer.startswith("/omaSettings/")
+        assert value in str(documents[object_id])
+        assert value not in str(run)
+
+
+SECRET_COUNTS = {"deviceConfigurations": 40}
+VERSIONS_OF_OBJECT = """
+    SELECT version_hash FROM policy_versions JOIN policies ON policies.id = policy_id
+    WHERE external_id = :object_id ORDER BY version_number
+"""
+
+
+def change_any_secret(graph: GraphService) -> tuple[str, str]:
+    """Change the secret of the first object that has one; return its id and the new value."""
+    path = path_of("deviceConfiguration")
+    for object_id in graph.control.object_ids(0, path):
+        with suppress(UnknownObjectError):
+            return object_id, graph.control.change_secret(0, path, object_id)
+    raise AssertionError("no object has a secret")
+
+
+@pytest.mark.parametrize(
+    "profile", [Profile.S, pytest.param(Profile.M, marks=pytest.mark.long)], ids=str
+)
+async def test_unchanged_backup_writes_rows_by_the_number_of_types(
+    run_product: Run, profile: Profile
+) -> None:
+    config = GraphConfig(profile=profile, tenants=1, budget_scale=0)
+    async with run_product(config) as product:
+        await product.backup()
+        before = await written_rows(product)
+
+        run = await product.backup()
+
+        after = await written_rows(product)
+        written = {table: after[table] - before.get(table, 0) for table in after}
+        assert run.summary_counts["unchanged"] == run.summary_counts["total"]
+        assert {table: count for table, count in written.items() if table in CONTENT_TABLES} == (
+            dict.fromkeys(CONTENT_TABLES, 0)
+        )
+        assert written["set_manifests"] == written["operation_run_results"] == len(PLACES)
+        assert sum(written.values()) <= 3 * len(PLACES) + 10, written
+
+
+CONTENT_TABLES = ("contents", "policies", "policy_versions", "manifest_chunks")
+
+
+async def written_rows(product: Product) -> dict[str, int]:
+    """Rows inserted into each table so far; backends report when they end."""
+    await product.services.engine.dispose()
+
+    async def reported() -> bool:
+        others = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database()"
+        return (await select(product, others))[0]["n"] == 1
+
+    await eventually(reported)
+    rows = await select(product, "SELECT relname, n_tup_ins FROM pg_stat_user_tables")
+    return {row["relname"]: row["n_tup_ins"] for row in rows}
