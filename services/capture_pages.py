@@ -4,6 +4,8 @@ Nothing here writes, so it may run twice or for nothing. What it found is checke
 locks of the transaction that uses it.
 """
 
+import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.canonical_rules import CanonicalRules
 from domain.capture_results import StepEntry
+from domain.diff import diff
 from domain.manifests import is_valid_object_id
-from services.contents import ContentReader, hash_document, hash_documents, seal_documents
+from domain.schema_changes import ComparedObject, may_be_schema_change, schema_changes
+from services.contents import ContentReader, Document, hash_document, hash_documents, seal_documents
 from services.tenant_keys import TenantCipher
 from storage.contents import ContentRow, readable_hashes
 from storage.policies import KnownPolicy, known_policies
@@ -125,9 +129,7 @@ async def prepare_page(
     )
     documents = {item.object_id: item for item in read if item.object_id in versions}
     changed = [name for name, version in versions.items() if _differs(known.get(name), version)]
-    schema_changes = await _schema_changes(
-        connection, reader, place, [(known.get(name), versions[name]) for name in changed]
-    )
+    unmade = await _schema_changes(connection, reader, place, known, documents, versions)
     return PreparedPage(
         key_id=key_id,
         entries=[_entry(item, versions) for item in listed.values()],
@@ -138,7 +140,7 @@ async def prepare_page(
                 version_hash=versions[name],
                 name=seal_name(place, documents[name]),
                 not_captured=documents[name].not_captured,
-                is_schema_change=name in schema_changes,
+                is_schema_change=name in unmade,
             )
             for name in changed
         ],
@@ -204,24 +206,78 @@ async def _schema_changes(
     connection: AsyncConnection,
     reader: ContentReader,
     place: PagePlace,
-    changed: Iterable[tuple[KnownPolicy | None, str]],
+    known: Mapping[str, KnownPolicy],
+    documents: Mapping[str, CapturedObject],
+    versions: Mapping[str, str],
 ) -> set[str]:
-    """Return the ids of objects whose stored document gives the new hash under the new rules."""
+    """Return the changed objects that nobody changed (D9).
+
+    Either their stored document gives the new hash under the new rules, or their whole type gained
+    or lost the same properties. Stored documents are read only when one of both can be.
+    """
     older = {
-        policy.external_id: (policy.current_version_hash, version)
-        for policy, version in changed
-        if policy is not None
-        and policy.current_version_hash is not None
-        and policy.canonical_rules not in (None, place.rules.version)
+        object_id: before
+        for object_id, policy in known.items()
+        if (before := _version_of(policy)) is not None and before != versions[object_id]
     }
-    if not older:
+    suspects = _suspects(place, known, documents, older)
+    if not suspects:
         return set()
     opened = await reader.documents_within(
-        connection, place.workspace_id, place.tenant_id, [before for before, _ in older.values()]
+        connection, place.workspace_id, place.tenant_id, [older[name] for name in suspects]
     )
-    return {
-        object_id
-        for object_id, (before, version) in older.items()
-        if before in opened
-        and hash_document(object_id, opened[before].document, place.rules, place.cipher) == version
+    pairs = {
+        name: (opened[older[name]].document, documents[name].document)
+        for name in suspects
+        if older[name] in opened
     }
+    return await asyncio.to_thread(_unmade, place, pairs, documents, versions, set(known))
+
+
+def _suspects(
+    place: PagePlace,
+    known: Mapping[str, KnownPolicy],
+    documents: Mapping[str, CapturedObject],
+    older: Mapping[str, str],
+) -> list[str]:
+    groups = Counter(_odata_type(documents[name]) for name in known)
+    changed = Counter(_odata_type(documents[name]) for name in older)
+    return [
+        name
+        for name in older
+        if known[name].canonical_rules is not None
+        and (
+            known[name].canonical_rules != place.rules.version
+            or may_be_schema_change(
+                changed[_odata_type(documents[name])], groups[_odata_type(documents[name])]
+            )
+        )
+    ]
+
+
+def _unmade(
+    place: PagePlace,
+    pairs: Mapping[str, tuple[Document, Document]],
+    documents: Mapping[str, CapturedObject],
+    versions: Mapping[str, str],
+    known: Iterable[str],
+) -> set[str]:
+    same_content = {
+        name
+        for name, (before, _) in pairs.items()
+        if hash_document(name, before, place.rules, place.cipher) == versions[name]
+    }
+    compared = [
+        ComparedObject(
+            name,
+            _odata_type(documents[name]),
+            diff(*pairs[name], place.rules) if name in pairs else (),
+        )
+        for name in known
+    ]
+    return same_content | schema_changes(compared)
+
+
+def _odata_type(item: CapturedObject) -> str | None:
+    value = item.document.get("@odata.type")
+    return value if isinstance(value, str) else None

@@ -268,3 +268,13 @@ async def test_same_content_under_other_rules_is_a_schema_change_once(tenant: Te
     assert counts(result) == {"expected": 2, "captured": 2, "updated": 1}
     kinds = "SELECT string_agg(change, ' ' ORDER BY change) FROM policy_versions"
     assert await tenant.scalar(kinds) == "created created schema_change updated"
+
+
+async def test_property_added_to_a_whole_type_is_a_schema_change_once(tenant: Tenant) -> None:
+    await tenant.back_up(items(12))
+    newer: list[Item] = [item(f"object-{n:05}", newProperty=None) for n in range(11)]
+    edited = item("object-00011", "two", newProperty=None)
+    result, _ = await tenant.back_up([*newer, edited])
+    assert counts(result) == {"expected": 12, "captured": 12, "updated": 1}
+    again, _ = await tenant.back_up([*newer, edited])
+    assert counts(again) == {"expected": 12, "unchanged": 12}
