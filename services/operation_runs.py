@@ -134,15 +134,14 @@ class OperationRunService:
     async def dispatch_or_fail(self, run_id: UUID, start: Callable[[], Awaitable[object]]) -> bool:
         """Start the workflow of a queued run; on failure end the run (behaviour row 29).
 
-        Returns False when the run ended `failed` with `queue.dispatch_failed`. A run that began or
-        ended meanwhile is left as it is: its workflow did start, whatever the caller saw.
+        Returns False when nothing started: the run ended `failed` with `queue.dispatch_failed`. A
+        run that an execution took meanwhile is left as it is, whatever the caller saw of the start.
         """
         try:
             await start()
         except Exception as error:  # noqa: BLE001 - whatever it is, no queued row may stay behind
             logger.warning("dispatch of %s failed: %s", run_id, type(error).__name__)
-            run = await self.fail_undispatched(run_id)
-            return run.outcome is not RunOutcome.FAILED or run.first_execution_run_id is not None
+            return (await self.fail_undispatched(run_id)).owner is not None
         return True
 
     async def fail_undispatched(
