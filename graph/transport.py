@@ -65,6 +65,7 @@ class Transport:
         self.settings = settings or TransportSettings()
         self._context: ssl.SSLContext | None = None
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._is_closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,7 +79,8 @@ class Transport:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections. Safe to call twice."""
+        """Close the connections for good. Safe to call twice."""
+        self._is_closed = True
         sessions, self._sessions = list(self._sessions.values()), {}
         for session in sessions:
             await session.close()
@@ -100,6 +102,8 @@ class Transport:
         timeouts, GraphProtocolError for a body that is too large, GraphError `provider_tls`.
         """
         known = facts or FaultFacts(method=method)
+        if self._is_closed:
+            raise unavailable_error("transport_closed", known)
         failure: GraphError
         try:
             return await self._exchange(method, address, headers, body, fresh_connection)
