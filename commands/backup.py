@@ -1,0 +1,296 @@
+"""`tenantops backup`: run backups, look at their sets, compare and export them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from commands.errors import CommandError
+from commands.options import (
+    JsonOption,
+    KeyOption,
+    PrincipalOption,
+    TenantArgument,
+    WaitOption,
+    WatchOption,
+    WorkspaceOption,
+    command_group,
+    examples,
+)
+from commands.schedule_editing import checked_types
+from commands.schedule_views import NamedSchedule
+from commands.screen import table
+from commands.selection import choose
+from commands.session import Options, Session, execute
+from commands.set_finding import find_run_or_set, find_set
+from commands.set_views import change_parts, comparison_parts, set_document, set_parts, sets_table
+from commands.starting import Start, start_and_report
+from commands.watching import LEFT_ALONE
+from domain.operation_types import OperationType
+from domain.resource_types.registry import RESOURCE_TYPES
+
+if TYPE_CHECKING:
+    from services.set_comparison import ObjectChange
+
+app = command_group("Run backups, look at backup sets, compare and export them.")
+
+SetArgument = Annotated[
+    str, typer.Argument(metavar="SET", help="Backup set, by id, start of id or `latest`.")
+]
+TenantOfSetOption = Annotated[
+    str | None, typer.Option("--tenant", "-t", metavar="NAME|ID", help="Tenant of the set.")
+]
+OnlyTypesOption = Annotated[
+    str | None,
+    typer.Option("--types", metavar="KEYS", help="Only these resource types, with commas."),
+]
+
+
+@app.command(
+    "run",
+    epilog=examples(
+        "tenantops backup run Contoso --watch",
+        "tenantops backup run Contoso --schedule nightly --key change-4711 --json",
+    ),
+)
+def run(
+    tenant: TenantArgument = None,
+    schedule: Annotated[
+        str | None, typer.Option("--schedule", metavar="NAME|ID", help="Back up what it selects.")
+    ] = None,
+    types: OnlyTypesOption = None,
+    wait: WaitOption = False,
+    watch: WatchOption = False,
+    key: KeyOption = None,
+    workspace: WorkspaceOption = None,
+    principal: PrincipalOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Back a tenant up now. Each call is a run of its own; backups of a tenant take turns."""
+
+    async def work(session: Session) -> None:
+        selected = checked_types(types, list(RESOURCE_TYPES), "--types")
+        found = await session.tenant(tenant)
+        inputs: dict[str, Any] = {}
+        if selected is not None:
+            inputs["policy_types"] = list(selected)
+        if schedule is not None:
+            service = await session.services.schedules()
+            known = await service.list_schedules(found.workspace_id, found.id)
+            named = [NamedSchedule(entry) for entry in known]
+            chosen = choose(named, schedule, "--schedule", "schedule")
+            inputs["backup_schedule_id"] = str(chosen.id)
+        start = Start(
+            type=OperationType.BACKUP_RUN_NOW,
+            tenant_id=found.id,
+            inputs=inputs,
+            key=key,
+            wait=wait,
+            watch=watch,
+        )
+        await start_and_report(session, start)
+
+    options = Options(
+        as_json=as_json, workspace=workspace, principal=principal, interrupt_note=LEFT_ALONE
+    )
+    execute(work, options)
+
+
+@app.command("sets", epilog=examples("tenantops backup sets Contoso"))
+def sets(
+    tenant: TenantArgument = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Sets on one page.")] = 25,
+    before: Annotated[
+        int | None, typer.Option("--before", help="Go on below this number in the chain.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the backup sets of a tenant, the newest first."""
+
+    async def work(session: Session) -> None:
+        found = await session.tenant(tenant)
+        listed = await session.services.backup_sets.list_sets(
+            found.workspace_id, found.id, before=before, limit=limit + 1
+        )
+        shown = listed[:limit]
+        more = shown[-1].sequence if len(listed) > limit else None
+        session.screen.show({"sets": shown, "next_before": more}, lambda: [sets_table(shown)])
+        if more is not None:
+            session.screen.note(f"More with --before {more}")
+
+    execute(work, Options(as_json=as_json, workspace=workspace))
+
+
+@app.command("show", epilog=examples("tenantops backup show latest --tenant Contoso"))
+def show(
+    set_: SetArgument,
+    tenant: TenantOfSetOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a backup set: what each resource type holds, and what is missing."""
+
+    async def work(session: Session) -> None:
+        found, types = await find_set(session, set_, tenant)
+        session.screen.show(set_document(found, types), lambda: set_parts(found, types))
+
+    execute(work, Options(as_json=as_json, workspace=workspace))
+
+
+@app.command(
+    "changes",
+    epilog=examples(
+        "tenantops backup changes 01934c2a-7b3c-7def --details",
+        "tenantops backup changes latest --tenant Contoso --against 01934c20-11aa-7000",
+    ),
+)
+def changes(
+    run_or_set: Annotated[
+        str, typer.Argument(metavar="RUN|SET", help="Run or set, by id, start of id or `latest`.")
+    ],
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="SET", help="Compare with this set.")
+    ] = None,
+    with_details: Annotated[
+        bool, typer.Option("--details", help="Show every changed value; secrets stay hidden.")
+    ] = False,
+    tenant: TenantOfSetOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show exactly what a backup found changed, or what differs between two sets."""
+
+    async def work(session: Session) -> None:
+        if against is None:
+            await _changes_of_run(session, run_or_set, tenant, with_details=with_details)
+        else:
+            await _compare(session, run_or_set, against, tenant)
+
+    execute(work, Options(as_json=as_json, workspace=workspace))
+
+
+@app.command("export", epilog=examples("tenantops backup export latest ./contoso"))
+def export(
+    set_: SetArgument,
+    folder: Annotated[Path, typer.Argument(help="Folder to make; must be absent or empty.")],
+    types: OnlyTypesOption = None,
+    tenant: TenantOfSetOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a set as JSON files, secrets included; the folder appears whole or not at all."""
+
+    async def work(session: Session) -> None:
+        selected = checked_types(types, list(RESOURCE_TYPES), "--types")
+        found, _ = await find_set(session, set_, tenant)
+        report = await session.services.exports.export(
+            found.workspace_id, found.id, folder, resource_types=selected
+        )
+        document = {
+            "backup_set_id": found.id,
+            "folder": str(report.folder.resolve()),
+            "file_count": len(report.files),
+            "missing": [
+                {"resource_type": type_, "object_id": object_id}
+                for type_, object_id in report.missing
+            ],
+        }
+        said = f"Wrote {len(report.files)} objects of {found.name} to {report.folder}."
+        session.screen.show(document, lambda: [said])
+        if report.missing:
+            raise CommandError(f"{len(report.missing)} documents are not stored; see set.json")
+
+    execute(work, Options(as_json=as_json, workspace=workspace))
+
+
+@app.command("verify", epilog=examples("tenantops backup verify Contoso"))
+def verify(
+    tenant: TenantArgument = None, workspace: WorkspaceOption = None, as_json: JsonOption = False
+) -> None:
+    """Recompute every hash of a tenant's chain of sets."""
+
+    async def work(session: Session) -> None:
+        found = await session.tenant(tenant)
+        report = await session.services.backup_sets.verify(found.workspace_id, found.id)
+        session.screen.show(
+            {"set_count": report.set_count, "problems": report.problems},
+            lambda: [f"{report.set_count} sets, {len(report.problems)} problems."],
+        )
+        if report.problems:
+            raise CommandError("\n".join(report.problems))
+
+    execute(work, Options(as_json=as_json, workspace=workspace))
+
+
+@app.command("types", epilog=examples("tenantops backup types"))
+def types(as_json: JsonOption = False) -> None:
+    """List the resource types: what a backup holds, and the permission each needs."""
+    from commands.screen import Screen
+
+    entries = list(RESOURCE_TYPES.values())
+    document = {
+        "types": [
+            {
+                "key": entry.key,
+                "label": entry.label,
+                "lane": entry.lane,
+                "permission": entry.permission_read,
+                "in_backups": entry.in_backups,
+                "restore": entry.restore.level,
+            }
+            for entry in entries
+        ]
+    }
+    rows = [
+        (entry.key, entry.label, entry.permission_read, entry.lane.value, entry.in_backups)
+        for entry in entries
+    ]
+    Screen(as_json=as_json).show(
+        document, lambda: [table(("Key", "Name", "Permission", "Lane", "In backups"), rows)]
+    )
+
+
+async def _changes_of_run(
+    session: Session, wanted: str, tenant: str | None, *, with_details: bool
+) -> None:
+    run_id, tenant_id = await find_run_or_set(session, wanted, tenant)
+    home = await session.workspace()
+    found = await session.services.comparison.changes_of_run(home.id, tenant_id, run_id)
+    differences = [
+        await _differences(session, tenant_id, change) if with_details else None for change in found
+    ]
+    document = {
+        "operation_run_id": run_id,
+        "changes": [
+            {
+                "resource_type": change.resource_type,
+                "object_id": change.object_id,
+                "name": change.name,
+                "change": change.change,
+                "version_before": change.version_before,
+                "version_hash": change.version_hash,
+                **({} if difference is None else {"differences": difference}),
+            }
+            for change, difference in zip(found, differences, strict=True)
+        ],
+    }
+    session.screen.show(document, lambda: change_parts(found, differences))
+
+
+async def _differences(session: Session, tenant_id: Any, change: "ObjectChange") -> list[Any]:
+    if change.version_before is None or change.version_hash is None:
+        return []
+    home = await session.workspace()
+    return await session.services.comparison.diff_versions(
+        home.id, tenant_id, change.resource_type, (change.version_before, change.version_hash)
+    )
+
+
+async def _compare(session: Session, wanted: str, against: str, tenant: str | None) -> None:
+    one, _ = await find_set(session, wanted, tenant)
+    other, _ = await find_set(session, against, tenant)
+    types = await session.services.comparison.compare(one.workspace_id, one.id, other.id)
+    older, newer = sorted((one, other), key=lambda entry: entry.sequence)
+    document = {"older_set_id": older.id, "newer_set_id": newer.id, "types": types}
+    session.screen.show(document, lambda: comparison_parts(older, newer, types))

@@ -1,0 +1,195 @@
+"""What a person reads when a command does not work: one line, the mend in it, and an exit code.
+
+Knows every family of errors that services raise. Errors that nobody foresaw are named by type and
+place only: their text may hold anything (D7).
+"""
+
+from dataclasses import dataclass
+
+EXIT_FAILED = 1
+EXIT_WRONG_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+_DATABASE = "PostgreSQL could not be reached; check DATABASE_URL and that the server runs"
+_TEMPORAL = "Temporal could not be reached; check TEMPORAL_ADDRESS and that the server runs"
+_NOT_MIGRATED = "the database lacks tables of this version; run `tenantops migrate`"
+
+
+class CommandError(Exception):
+    """The command did not do what was asked; the message is for people."""
+
+    exit_code = EXIT_FAILED
+
+
+class InputError(CommandError):
+    """Something was given wrongly; `field` names it, `mend` says what to give instead."""
+
+    exit_code = EXIT_WRONG_INPUT
+
+    def __init__(self, field: str, problem: str, mend: str) -> None:
+        super().__init__(f"{field}: {problem}; {mend}")
+        self.field = field
+
+
+class RefusedError(CommandError):
+    """The work may not be done; carries a code of the reason catalog."""
+
+    def __init__(self, message: str, reason_code: str) -> None:
+        super().__init__(message)
+        self.reason_code = reason_code
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An error for people; `reason_code` is None where the catalog has no entry for it."""
+
+    message: str
+    exit_code: int = EXIT_FAILED
+    field: str | None = None
+    reason_code: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Return the document that `--json` prints instead of the result."""
+        return {
+            "error": {
+                "message": self.message,
+                "field": self.field,
+                "reason_code": self.reason_code,
+                "exit_code": self.exit_code,
+            }
+        }
+
+
+def explain(error: Exception) -> Explanation:
+    """Say what to do about any error of a command."""
+    if isinstance(error, CommandError):
+        return Explanation(
+            str(error),
+            error.exit_code,
+            getattr(error, "field", None),
+            getattr(error, "reason_code", None),
+        )
+    families = (
+        _of_settings,
+        _of_accounts,
+        _of_schedules,
+        _of_runs,
+        _of_sets,
+        _of_graph,
+        _of_temporal,
+        _of_database,
+    )
+    for family in families:
+        explanation = family(error)
+        if explanation is not None:
+            return explanation
+    return Explanation(_unforeseen(error))
+
+
+def _of_settings(error: Exception) -> Explanation | None:
+    from settings import SettingsError
+
+    if isinstance(error, SettingsError):
+        return Explanation("\n".join(error.problems), EXIT_WRONG_INPUT)
+    return None
+
+
+def _of_accounts(error: Exception) -> Explanation | None:
+    from services.account_errors import AccountError, InvalidFieldError
+    from services.root_keys import EncryptionKeyUnavailableError
+
+    if isinstance(error, EncryptionKeyUnavailableError):
+        return Explanation(str(error), EXIT_FAILED, None, error.reason_code)
+    if isinstance(error, InvalidFieldError):
+        return Explanation(str(error), EXIT_WRONG_INPUT, error.field)
+    reason_code = getattr(error, "reason_code", None)
+    if isinstance(error, AccountError):
+        code = EXIT_WRONG_INPUT if reason_code is None else EXIT_FAILED
+        return Explanation(str(error), code, None, reason_code)
+    return None
+
+
+def _of_schedules(error: Exception) -> Explanation | None:
+    from domain.schedules import InvalidScheduleError
+    from services.schedule_errors import ScheduleServiceError, ScheduleStillInTemporalError
+    from services.temporal_schedules import TemporalScheduleError
+
+    if isinstance(error, InvalidScheduleError):
+        return Explanation(str(error), EXIT_WRONG_INPUT, error.problems[0].field)
+    if isinstance(error, ScheduleStillInTemporalError | TemporalScheduleError):
+        return Explanation(str(error))
+    if isinstance(error, ScheduleServiceError):
+        return Explanation(str(error), EXIT_WRONG_INPUT)
+    return None
+
+
+def _of_database(error: Exception) -> Explanation | None:
+    import asyncpg
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from storage.engine import DatabaseAddressError
+
+    if isinstance(error, DatabaseAddressError):
+        return Explanation(str(error), EXIT_WRONG_INPUT, "DATABASE_URL")
+    cause = getattr(error, "orig", None) or error
+    cause = getattr(cause, "__cause__", None) or cause
+    if isinstance(cause, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
+        return Explanation(_NOT_MIGRATED)
+    if isinstance(
+        cause, asyncpg.PostgresError | asyncpg.InterfaceError | SQLAlchemyError | OSError
+    ):
+        return Explanation(f"{_DATABASE} ({type(cause).__name__})")
+    return None
+
+
+def _of_temporal(error: Exception) -> Explanation | None:
+    from temporalio.service import RPCError
+
+    if isinstance(error, RPCError):
+        return Explanation(f"{_TEMPORAL} (gRPC status {error.status.name.lower()})")
+    # The SDK's client raises a bare RuntimeError when it cannot connect.
+    if type(error) is RuntimeError and "connect" in str(error).lower():
+        return Explanation(_TEMPORAL)
+    return None
+
+
+def _of_graph(error: Exception) -> Explanation | None:
+    from domain.reasons import reason
+    from graph.errors import GraphError
+    from services.graph_access import CustomCloudMissingError
+
+    if isinstance(error, CustomCloudMissingError):
+        return Explanation(str(error), reason_code=error.reason_code)
+    if not isinstance(error, GraphError):
+        return None
+    entry = reason(error.reason_code.value)
+    return Explanation(f"{entry.label}: {entry.explanation} ({error})", reason_code=entry.code)
+
+
+def _of_runs(error: Exception) -> Explanation | None:
+    from services.run_errors import OperationRunError
+    from services.run_reads import CursorError, IdPrefixError
+
+    if isinstance(error, CursorError | IdPrefixError):
+        return Explanation(str(error), EXIT_WRONG_INPUT)
+    return Explanation(str(error)) if isinstance(error, OperationRunError) else None
+
+
+def _of_sets(error: Exception) -> Explanation | None:
+    from services.backup_sets import BackupSetNotFoundError
+    from services.contents import ContentMissingError
+    from services.exports import ExportTargetError
+
+    if isinstance(error, BackupSetNotFoundError):
+        return Explanation(str(error.args[0]), EXIT_WRONG_INPUT, "SET", error.reason_code)
+    if isinstance(error, ExportTargetError):
+        return Explanation(f"FOLDER: {error}", EXIT_WRONG_INPUT, "FOLDER")
+    return Explanation(str(error.args[0])) if isinstance(error, ContentMissingError) else None
+
+
+def _unforeseen(error: Exception) -> str:
+    from services.logs import describe_exception
+
+    place = describe_exception(error)["at"]
+    where = f" at {place[-1]}" if place else ""
+    return f"an unforeseen {type(error).__name__}{where}; please report it with this line"

@@ -1,0 +1,183 @@
+"""What a command shows: one JSON document, or tables for people, on stdout; the rest on stderr.
+
+Owns colours, columns, times and how text of tenants is made harmless. Knows nothing of what is
+shown.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import orjson
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+# A pipe has no width of its own; ids must not be folded there.
+_PIPE_WIDTH = 200
+# Of a UUIDv7: the whole time and half of the random part, which tells rows of one moment apart.
+_SHORT_ID = 18
+
+STYLES = {
+    "succeeded": "green",
+    "healthy": "green",
+    "active": "green",
+    "accepted": "green",
+    "granted": "green",
+    "complete": "green",
+    "ok": "green",
+    "partially_succeeded": "yellow",
+    "partial": "yellow",
+    "degraded": "yellow",
+    "warning": "yellow",
+    "skipped": "yellow",
+    "failed": "red",
+    "blocked": "magenta",
+    "cancelled": "dim",
+    "archived": "dim",
+    "disabled": "dim",
+    "running": "cyan",
+    "queued": "cyan",
+}
+
+
+class Screen:
+    """Where one command writes to."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+
+    @cached_property
+    def out(self) -> Console:
+        """Tables for people."""
+        return _console(sys.stdout)
+
+    @cached_property
+    def err(self) -> Console:
+        """Notes, progress and errors."""
+        return _console(sys.stderr)
+
+    def show(
+        self, document: Mapping[str, Any], render: Callable[[], Iterable[RenderableType]]
+    ) -> None:
+        """Print the document as JSON, or what `render` makes for people."""
+        if self.as_json:
+            sys.stdout.write(json_text(document))
+            return
+        for part in render():
+            self.out.print(part)
+
+    def note(self, text: str) -> None:
+        """Say something that is not the result."""
+        self.err.print(Text(printable(text), style="dim"), soft_wrap=True)
+
+    def complain(self, text: str) -> None:
+        """Say what went wrong."""
+        for line in printable(text, keep="\n").splitlines():
+            self.err.print(Text(f"Error: {line}", style="red"), soft_wrap=True)
+
+
+def json_text(document: Mapping[str, Any]) -> str:
+    """Return a document as indented JSON with a newline; datetimes in UTC, durations in seconds."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(plain(document), option=options).decode()
+
+
+def json_value(value: object) -> str:
+    """Return a value on one line, as JSON."""
+    return orjson.dumps(plain(value)).decode()
+
+
+def plain(value: Any) -> Any:
+    """Make dataclasses, mappings and sequences into what JSON has; the rest stays as it is."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(entry) for entry in value]
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None
+) -> Table:
+    """Return a table; columns that begin with `#` hold numbers, None shows as a dash."""
+    result = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for column in columns:
+        is_number = column.startswith("#")
+        result.add_column(
+            column.removeprefix("#"), justify="right" if is_number else "left", overflow="fold"
+        )
+    for row in rows:
+        result.add_row(*(cell(value) for value in row))
+    return result
+
+
+def details(pairs: Iterable[tuple[str, object]]) -> Table:
+    """Return names and values one below another; pairs without a value are left out."""
+    result = Table.grid(padding=(0, 2))
+    result.add_column(style="dim", no_wrap=True)
+    result.add_column(overflow="fold")
+    for name, value in pairs:
+        if value is not None:
+            result.add_row(name, cell(value))
+    return result
+
+
+def cell(value: object) -> Text:
+    """Return a value as harmless text, known states in their colour."""
+    if isinstance(value, Text):
+        return value
+    if value is None or value == "":
+        return Text("-", style="dim")
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    if isinstance(value, datetime):
+        return Text(moment(value))
+    text = printable(str(value))
+    return Text(text.replace("_", " "), style=STYLES[text]) if text in STYLES else Text(text)
+
+
+def styled(text: str, style: str) -> Text:
+    """Return harmless text in a style."""
+    return Text(printable(text), style=style)
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Replace what a terminal would obey: text of a tenant may hold escape sequences."""
+    return "".join(
+        sign if sign.isprintable() or sign in keep else "\N{REPLACEMENT CHARACTER}" for sign in text
+    )
+
+
+def moment(value: datetime) -> str:
+    """Return a time in UTC, to the second."""
+    return f"{value:%Y-%m-%d %H:%M:%S}Z"
+
+
+def duration(value: timedelta) -> str:
+    """Return a duration as `1h 02m`, `3m 04s` or `5.6s`."""
+    seconds = value.total_seconds()
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s"
+
+
+def short_id(value: object) -> str:
+    """Return the start of an id that is enough to find it again."""
+    return str(value)[:_SHORT_ID]
+
+
+def _console(stream: Any) -> Console:
+    # No markup: names of tenants may hold brackets.
+    width = None if stream.isatty() else _PIPE_WIDTH
+    return Console(file=stream, markup=False, highlight=False, emoji=False, width=width)

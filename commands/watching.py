@@ -1,0 +1,103 @@
+"""Following a run until it ends, with live progress on stderr.
+
+Reads PostgreSQL only (behaviour row 105): a Temporal that is down does not stop anybody from
+looking. Leaving never touches the run.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from uuid import UUID
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+from commands.run_finding import read_detail
+from commands.run_views import ProgressView, progress_of
+from commands.screen import Screen, printable
+from commands.session import Session
+from domain.runs import RunOutcome, RunStatus
+
+if TYPE_CHECKING:
+    from services.run_reads import RunDetail
+
+_POLL_SECONDS = 0.5
+LEFT_ALONE = "Stopped watching; the run goes on. See `tenantops runs list`."
+
+
+async def follow(session: Session, run_id: UUID, *, is_live: bool) -> "RunDetail":
+    """Return the run once it is completed; `is_live` shows how far it is meanwhile."""
+    with ProgressDisplay(session.screen, is_live=is_live) as display:
+        while True:
+            detail = await read_detail(session, run_id)
+            if detail.run.status is RunStatus.COMPLETED:
+                return detail
+            display.update(progress_of(detail))
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+def is_good(outcome: RunOutcome) -> bool:
+    """Tell whether an ended run did all that was asked; anything else is exit code 1."""
+    return outcome is RunOutcome.SUCCEEDED
+
+
+class ProgressDisplay:
+    """A live line on a terminal, single lines elsewhere, nothing when not live.
+
+    A bar appears only with true totals (behaviour row 45).
+    """
+
+    def __init__(self, screen: Screen, *, is_live: bool) -> None:
+        self._show: Callable[[ProgressView], None] = lambda _: None
+        self._progress: Progress | None = None
+        self._last: tuple[int | None, int | None] | None = None
+        self._screen = screen
+        if is_live and sys.stderr.isatty():
+            self._progress = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                console=screen.err,
+                transient=True,
+            )
+            self._task = self._progress.add_task("", total=None)
+            self._show = self._redraw
+        elif is_live:
+            self._show = self._write_line
+
+    def __enter__(self) -> Self:
+        if self._progress is not None:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def update(self, view: ProgressView) -> None:
+        """Show where the run is."""
+        self._show(view)
+
+    def _redraw(self, view: ProgressView) -> None:
+        assert self._progress is not None  # noqa: S101 - chosen together
+        self._progress.update(
+            self._task,
+            description=printable(view.sentence),
+            completed=view.done or 0,
+            total=view.of,
+        )
+
+    def _write_line(self, view: ProgressView) -> None:
+        # A log gets a line when something has moved, not twice a second.
+        numbers = (view.done, view.of)
+        if numbers != self._last:
+            self._last = numbers
+            known = f" ({view.done} of {view.of} types done)" if view.of else ""
+            self._screen.note(f"{view.sentence}{known}")
