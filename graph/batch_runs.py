@@ -14,7 +14,7 @@ from domain.provider_errors import Disposition, ProviderReason, RequestTarget
 from domain.resource_types.shape import ServiceArea
 from graph.batching import BatchRequest, BatchResult, ItemAnswer, pack_batch, read_batch
 from graph.calls import Call, item_error
-from graph.errors import GraphError, GraphProtocolError, protocol_error, throttled_error
+from graph.errors import GraphError, GraphProtocolError, protocol_error, settled, throttled_error
 from graph.json_bodies import JsonValue
 from graph.links import below_version
 from graph.paging import NEXT_LINK, JsonObject, next_link_of
@@ -200,4 +200,4 @@ class BatchRun:
                 item.retry_after = parse_retry_after(answer.headers.get("retry-after"), now)
                 return _Step.LATER
             case _:
-                return item.finish(None, error)
+                return item.finish(None, settled(error))

@@ -24,6 +24,7 @@ from graph.errors import (
     GraphProtocolError,
     GraphThrottledError,
     protocol_error,
+    settled,
 )
 from graph.json_bodies import JsonValue, dump_json
 from graph.links import below_version, checked_link
@@ -243,7 +244,7 @@ class GraphClient:
     ) -> float:
         """Return the seconds to wait before the next attempt, or raise the failure."""
         if not _may_repeat(call, failure):
-            raise failure
+            raise settled(failure)
         header = response.headers.get("retry-after") if response else None
         is_throttled = isinstance(failure, GraphThrottledError)
         wait = budget.next_wait(

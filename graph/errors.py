@@ -200,6 +200,13 @@ def graph_error(
     return _class_of(fault)(fault, facts, retry_after=retry_after)
 
 
+def settled(error: GraphError) -> GraphError:
+    """Return the error as final: a fresh token was refused as well, so asking again is over."""
+    if error.disposition is Disposition.REFRESH_TOKEN:
+        error.fault = ProviderFault(error.reason_code, Disposition.FAILED)
+    return error
+
+
 _CLASS_OF_REASON: dict[ProviderReason, type[GraphError]] = {
     ProviderReason.THROTTLED: GraphThrottledError,
     ProviderReason.RESPONSE_INVALID: GraphProtocolError,

@@ -8,7 +8,8 @@ from domain.resource_types.rules import (
 )
 from domain.resource_types.shape import FollowUp, ResourceType, ServiceArea, UnorderedList
 
-# One read per definition value: the most throttled area of all peers, so slices stay small.
+# One read per definition value in the most throttled area of all peers: slices stay small, so that
+# a long wait undoes little and every attempt gets further.
 ADMIN_TEMPLATE = ResourceType(
     key="adminTemplate",
     label="Administrative template",
@@ -30,7 +31,7 @@ ADMIN_TEMPLATE = ResourceType(
             ),
         ),
     ),
-    slice_size=10,
+    slice_size=4,
     volatile=(
         *ASSIGNED_VOLATILE,
         "policyConfigurationIngestionType",

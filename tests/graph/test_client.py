@@ -60,6 +60,7 @@ async def test_second_401_is_refused_without_more_requests(
     with pytest.raises(GraphCredentialRefusedError) as caught:
         await client.get("beta", PATH)
     assert caught.value.reason_code is ProviderReason.TOKEN_REJECTED
+    assert caught.value.disposition is Disposition.FAILED
     assert len(graph.seen) == 2
 
 
