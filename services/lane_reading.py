@@ -26,7 +26,7 @@ from graph.errors import (
     GraphPermissionDeniedError,
 )
 from graph.tasks import gather
-from services.capture_records import TypeProgress
+from services.capture_records import Delay, TypeProgress
 from services.captures import CaptureService
 from services.graph_access import GraphAccess
 from services.run_errors import NotOwnerError, RunAlreadyClosedError, UnknownRunError
@@ -91,8 +91,6 @@ class LaneReader:
         self._reading: str | None = None
         self._done = 0
         self._objects = 0
-        # When a type that stepped aside may be tried again, and why it did.
-        self._aside: dict[str, tuple[datetime, GraphError]] = {}
 
     def progress(self) -> Progress:
         """Return what the Temporal UI shows: type keys and counts only."""
@@ -130,14 +128,14 @@ class LaneReader:
 
     async def _read_types(self, client: GraphClient, run: ReadingRun) -> None:
         while open_types := await self._open_types():
-            due = [key for key in open_types if self._is_due(key)]
-            if not due:
-                await self._wait(open_types)
-                continue
-            if self._ground.clock() >= self._call.deadline_at:
+            if self._is_too_late(open_types):
                 await self._close_late(open_types)
                 return
-            await self._read_due(client, run, due)
+            due = [key for key, progress in open_types.items() if self._is_due(progress)]
+            if due:
+                await self._read_due(client, run, due)
+            else:
+                await self._wait(open_types)
 
     async def _read_due(self, client: GraphClient, run: ReadingRun, due: list[str]) -> None:
         slots = asyncio.Semaphore(TYPES_AT_ONCE)
@@ -170,43 +168,54 @@ class LaneReader:
         try:
             await reading.read()
             self._done += 1
-            self._aside.pop(key, None)
         except GraphCredentialRefusedError:
             raise
         except GraphError as error:
             if error.disposition is Disposition.RETRYABLE:
-                self._step_aside(key, error)
+                await self._step_aside(key, error)
             else:
                 await self._close(key, error)
 
     def _count(self, objects: int) -> None:
         self._objects += objects
 
-    def _step_aside(self, key: str, error: GraphError) -> None:
+    async def _step_aside(self, key: str, error: GraphError) -> None:
+        """Note when to go on and why not now: for the next attempt, and for the deadline."""
         pause = OUTAGE_PAUSE
         if error.retry_after is not None:
             pause = timedelta(seconds=error.retry_after)
-        self._aside[key] = (self._ground.clock() + pause, error)
-        logger.info(
-            "type steps aside",
-            extra={"resource_type": key, "reason_code": error.reason_code.value},
+        reason_code = error.reason_code.value
+        delay = Delay(
+            until=self._ground.clock() + pause,
+            reason_code=reason_code,
+            http_status=error.http_status,
+            request_id=error.request_id,
         )
+        await self._ground.captures.postpone_type(self._run_id, self._owner, key, delay)
+        logger.info("type steps aside", extra={"resource_type": key, "reason_code": reason_code})
 
-    def _is_due(self, key: str) -> bool:
-        return key not in self._aside or self._aside[key][0] <= self._ground.clock()
+    def _is_due(self, progress: TypeProgress) -> bool:
+        return progress.next_attempt_at is None or progress.next_attempt_at <= self._ground.clock()
+
+    def _is_too_late(self, open_types: dict[str, TypeProgress]) -> bool:
+        """Whether nothing that is open may go on before the deadline."""
+        deadline = self._call.deadline_at
+        waits = [progress.next_attempt_at for progress in open_types.values()]
+        return self._ground.clock() >= deadline or all(
+            at is not None and at >= deadline for at in waits
+        )
 
     async def _wait(self, open_types: dict[str, TypeProgress]) -> None:
         """Wait for the first type that may go on, in the slot or outside of it."""
-        at, error = min((self._aside[key] for key in open_types), key=lambda aside: aside[0])
-        at = min(at, self._call.deadline_at)
+        waiting = [
+            (progress.next_attempt_at, progress.reason_code or "provider_unavailable")
+            for progress in open_types.values()
+            if progress.next_attempt_at is not None
+        ]
+        at, reason_code = min(waiting)
         pause = at - self._ground.clock()
         if pause > LONGEST_WAIT_IN_SLOT:
-            raise SlotGivenBackError(error.reason_code.value, pause.total_seconds())
-        if at >= self._call.deadline_at:
-            # Nothing that is open may go on before the deadline.
-            await asyncio.sleep(max(pause.total_seconds(), 0.0))
-            await self._close_late(open_types)
-            return
+            raise SlotGivenBackError(reason_code, pause.total_seconds())
         await asyncio.sleep(max(pause.total_seconds(), 0.01))
 
     async def _open_types(self) -> dict[str, TypeProgress]:
@@ -219,20 +228,27 @@ class LaneReader:
             await self._close(key, error)
 
     async def _close_late(self, open_types: dict[str, TypeProgress]) -> None:
-        for key in open_types:
-            _, error = self._aside.get(key, (None, None))
-            await self._close(key, error)
+        """Close what the deadline finds open, each type with the cause that it waited for."""
+        for key, progress in open_types.items():
+            await self._ground.captures.close_type(
+                self._run_id,
+                self._owner,
+                key,
+                reason_code=progress.reason_code or "deadline_exceeded",
+                http_status=progress.http_status,
+                request_id=progress.request_id,
+            )
 
-    async def _close(self, key: str, error: GraphError | None) -> None:
+    async def _close(self, key: str, error: GraphError) -> None:
         is_denied = isinstance(error, GraphPermissionDeniedError)
         await self._ground.captures.close_type(
             self._run_id,
             self._owner,
             key,
-            reason_code="deadline_exceeded" if error is None else error.reason_code.value,
-            http_status=None if error is None else error.http_status,
-            request_id=None if error is None else error.request_id,
-            missing_scopes=() if error is None else error.missing_scopes,
+            reason_code=error.reason_code.value,
+            http_status=error.http_status,
+            request_id=error.request_id,
+            missing_scopes=error.missing_scopes,
             permission_state=PermissionState.DENIED if is_denied else PermissionState.UNKNOWN,
         )
 

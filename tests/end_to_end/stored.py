@@ -83,7 +83,7 @@ async def documents_of(product: Product, run: RunRecord, key: str) -> dict[str, 
 def failures_of(run: RunRecord) -> dict[str, str]:
     """Return resource type → reason code of the failures of whole types that a run shows."""
     return {
-        entry["resource_type"]: entry["reason_code"]
+        str(entry["resource_type"]): str(entry["reason_code"])
         for entry in run.failure_summary
         if entry["code"] != "type.objects_failed"
     }

@@ -197,7 +197,7 @@ async def written_rows(product: Product) -> dict[str, int]:
 
     async def reported() -> bool:
         others = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database()"
-        return (await select(product, others))[0]["n"] == 1
+        return bool((await select(product, others))[0]["n"] == 1)
 
     await eventually(reported)
     rows = await select(product, "SELECT relname, n_tup_ins FROM pg_stat_user_tables")

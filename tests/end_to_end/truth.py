@@ -37,7 +37,8 @@ def _is_used_app(document: Document) -> bool:
 
 
 def _is_no_app_configuration(document: Document) -> bool:
-    return document["@odata.type"] != "#microsoft.graph.targetedManagedAppConfiguration"
+    kind: str = document["@odata.type"]
+    return kind != "#microsoft.graph.targetedManagedAppConfiguration"
 
 
 MANAGEMENT = "/deviceManagement"
