@@ -30,6 +30,12 @@ format: venv ## Apply the formatter and the safe lint fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+demo: venv ## Show it at work: a schedule fires, roles sync, changes found by name
+	$(BIN)/tenantops demo
+
+dev: venv ## Keep the development stack and a worker running
+	$(BIN)/tenantops dev
+
 test: venv ## What a visitor runs: under 5 minutes
 	$(BIN)/pytest -m "not long and not chaos"
 

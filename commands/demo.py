@@ -1,247 +1,150 @@
-"""The demonstration: two tenants, a schedule that really fires, role syncs, changes found by name.
-
-Everything is real but Microsoft: PostgreSQL, Temporal, a worker process, and a local Graph over
-HTTPS. It may be run again: it takes what it finds and makes what is missing. What it claims it
-checks; a claim that does not hold ends it with exit code 1.
-"""
+"""`tenantops demo`: TenantOps at work on this machine, in about a minute and a half."""
 
 import asyncio
-import os
-import sys
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import TYPE_CHECKING
 
-from commands.demo_accounts import PRINCIPAL, DemoTenant, settle
-from commands.run_views import progress_of
-from commands.screen import Screen
+import typer
+from rich.console import RenderableType
+from rich.status import Status
+from rich.table import Table
+
+from commands.errors import EXIT_FAILED
+from commands.local_product import (
+    BUDGET_SCALE,
+    local_services,
+    local_stack,
+    local_worker,
+    temporal_ui,
+    where_to_look,
+)
+from commands.options import JsonOption, examples
+from commands.screen import Screen, plain, printable, styled, table
+from commands.session import conduct
 
 if TYPE_CHECKING:
-    from contracts.operations import OperationDecision
-    from devstack.graph_service import ControlClient
-    from devstack.stack import Stack
-    from services.assembly import Services
-    from services.run_reads import RunDetail
+    from commands.demonstration import Demo, DemoReport
 
-# The local Graph throttles as Microsoft does, but a demonstration must not take minutes.
-BUDGET_SCALE = 20.0
 PROFILE = "M"
-# What the demonstration changes in the first tenant, by collection of the local Graph.
-CHANGES = {"configurationPolicies": 3, "conditionalAccessPolicies": 1}
-# A schedule made this close to its minute might miss it.
-LEAST_LEAD = timedelta(seconds=4)
-RUN_PATIENCE = 90.0
+_RESULTS = ("Resource type", "#Expected", "#New", "#Changed", "#Same", "#Failed", "#Not given")
 
-SCHEDULED = "backup_schedule.scheduled"
-RUN_NOW = "backup_schedule.run_now"
-ROLE_SYNC = "directory_role_definitions.sync"
+app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
 
-class DemoFailedError(Exception):
-    """Something that the demonstration claims did not come true."""
+@app.command(epilog=examples("make demo", "tenantops demo --json"))
+def demo(as_json: JsonOption = False) -> None:
+    """Show TenantOps at work: a schedule that fires, role syncs, changes found by name.
+
+    Starts the development stack (profile M, Graph's request budget scaled up) and a worker, and
+    ends what it started.
+    """
+    screen = Screen(as_json=as_json)
+
+    def work() -> None:
+        report = asyncio.run(_demonstrate(screen))
+        screen.show(_document(report), lambda: _parts(report))
+        for problem in report.problems:
+            screen.complain(problem)
+        if report.problems:
+            raise typer.Exit(EXIT_FAILED)
+
+    conduct(work, screen)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """An object that changed, as somebody reads it."""
+async def _demonstrate(screen: Screen) -> "DemoReport":
+    from commands.demonstration import Demo
+    from devstack.graph_service import ControlClient
+    from devstack.state import StackPhase
 
-    resource_type: str
-    name: str
-    change: str
-
-
-@dataclass(slots=True)
-class DemoReport:
-    """What happened, in the order of happening."""
-
-    runs: list["RunDetail"] = field(default_factory=list)
-    # Names of what was changed in Graph, and of what the backup found.
-    made: list[str] = field(default_factory=list)
-    found: list[Change] = field(default_factory=list)
-    temporal_ui: str | None = None
-    seconds: float = 0.0
-
-    @property
-    def problems(self) -> list[str]:
-        """What did not come true."""
-        wrong = [
-            f"run {detail.run.id} ended {detail.run.outcome.value}"
-            for detail in self.runs
-            if detail.run.outcome != "succeeded"
-        ]
-        if sorted(self.made) != sorted(change.name for change in self.found):
-            wrong.append("the last backup does not name exactly the policies that were changed")
-        return wrong
-
-
-class Demo:
-    """One run of the demonstration."""
-
-    def __init__(self, services: "Services", screen: Screen, control: "ControlClient") -> None:
-        self._services = services
-        self._screen = screen
-        self._control = control
-        self.report = DemoReport()
-        self._workspace_id = UUID(int=0)
-        self._going: dict[UUID, str] = {}
-
-    async def run(self) -> DemoReport:
-        """Do everything; raises DemoFailedError when a run does not end in time."""
-        started = time.monotonic()
-        self._workspace_id, tenants = await settle(self._services, self._control)
-        first, second = tenants[:2]
-        schedule_id, slot = await self._schedule(first)
-        self._say(f"Schedule for tenant {first.name}: Temporal will fire it at {slot:%H:%M}Z.")
-        self._say("Meanwhile: role syncs of both tenants, and a backup of the second one by hand.")
-        await asyncio.gather(
-            self._operate(first, ROLE_SYNC),
-            self._operate(second, ROLE_SYNC),
-            self._operate(second, RUN_NOW),
-        )
-        await self._fired(first, slot)
-        await self._change(first)
-        last = await self._operate(first, RUN_NOW)
-        self.report.found = await self._changes(last)
-        schedules = await self._services.schedules()
-        await schedules.archive(first.actor, self._workspace_id, schedule_id)
-        self.report.seconds = time.monotonic() - started
-        return self.report
-
-    async def _schedule(self, tenant: DemoTenant) -> tuple[UUID, datetime]:
-        from domain.schedule_definitions import ScheduleDefinition
-        from domain.schedules import Frequency, ScheduleSpec
-
-        soon = datetime.now(UTC) + LEAST_LEAD
-        slot = soon.replace(second=0, microsecond=0) + timedelta(minutes=1)
-        spec = ScheduleSpec("UTC", Frequency.DAILY, slot.time())
-        schedules = await self._services.schedules()
-        saved = await schedules.create(
-            tenant.actor,
-            self._workspace_id,
-            tenant.id,
-            ScheduleDefinition(
-                name=f"Demo {slot:%Y-%m-%d %H:%M}",
-                spec=spec,
-                jitter=timedelta(0),
-                catchup_window=self._services.settings.catchup_window,
-            ),
-        )
-        return saved.schedule.id, slot
-
-    async def _operate(self, tenant: DemoTenant, type_: str) -> "RunDetail":
-        from contracts.operations import OperationRequest
-        from services.assembly import new_id
-
-        decision: OperationDecision = await self._services.starts.start(
-            OperationRequest(
-                type=type_,
-                workspace_id=self._workspace_id,
-                tenant_id=tenant.id,
-                principal=PRINCIPAL,
-            ),
-            str(new_id()),
-        )
-        if decision.operation_run_id is None:
-            raise DemoFailedError(f"{type_} was not started: {decision.reason_code}")
-        return await self._ended(decision.operation_run_id, tenant)
-
-    async def _ended(self, run_id: UUID, tenant: DemoTenant) -> "RunDetail":
-        self._going[run_id] = tenant.name
-        try:
-            async with asyncio.timeout(RUN_PATIENCE):
-                await self._services.waiting.until_completed(run_id)
-        except TimeoutError:
-            raise DemoFailedError(f"run {run_id} did not end within {RUN_PATIENCE:.0f} s") from None
-        finally:
-            del self._going[run_id]
-        detail = await self._services.run_reads.find_run(self._workspace_id, run_id)
-        if detail is None:
-            raise DemoFailedError(f"run {run_id} is gone")
-        self.report.runs.append(detail)
-        counts = detail.run.summary_counts
-        self._say(
-            f"{detail.label} of {tenant.name}: {detail.run.outcome.value.replace('_', ' ')}, "
-            f"{counts.get('total', 0)} objects, {counts.get('created', 0)} new, "
-            f"{counts.get('updated', 0)} changed."
-        )
-        return detail
-
-    async def _fired(self, tenant: DemoTenant, slot: datetime) -> "RunDetail":
-        """Wait for the run that Temporal's own fire makes."""
-        from domain.operation_types import OperationType
-        from services.run_reads import RunFilters
-
-        filters = RunFilters(
-            types=frozenset({OperationType.BACKUP_SCHEDULED}),
-            tenant_id=tenant.id,
-            created_from=slot - timedelta(seconds=1),
-        )
-        patience = (slot - datetime.now(UTC)).total_seconds() + RUN_PATIENCE
-        try:
-            async with asyncio.timeout(max(patience, RUN_PATIENCE)):
-                while True:
-                    page = await self._services.run_reads.list_runs(self._workspace_id, filters)
-                    if page.runs:
-                        break
-                    await asyncio.sleep(0.5)
-        except TimeoutError:
-            raise DemoFailedError("the schedule did not fire") from None
-        self._say("The schedule fired.")
-        return await self._ended(page.runs[0].id, tenant)
-
-    async def _change(self, tenant: DemoTenant) -> None:
-        for collection, count in CHANGES.items():
-            changed: list[dict[str, Any]] = await self._control.call(
-                "change_policies",
-                tenant=tenant.entra_tenant_id,
-                count=count,
-                collection=collection,
-            )
-            self.report.made += [str(entry["name"]) for entry in changed]
-        self._say(f"Changed in the tenant, behind our back: {', '.join(self.report.made)}.")
-
-    async def _changes(self, detail: "RunDetail") -> list[Change]:
-        tenant_id = detail.run.tenant_id
-        assert tenant_id is not None  # noqa: S101 - a backup has a tenant
-        found = await self._services.comparison.changes_of_run(
-            self._workspace_id, tenant_id, detail.run.id
-        )
-        return [
-            Change(entry.resource_type, entry.name or entry.object_id, entry.change)
-            for entry in found
-        ]
-
-    async def progress(self) -> str:
-        """Return one line on what is going on right now."""
-        lines = []
-        for run_id, name in list(self._going.items()):
-            detail = await self._services.run_reads.find_run(self._workspace_id, run_id)
-            if detail is not None:
-                lines.append(f"{name}: {progress_of(detail).sentence}")
-        return "   ".join(lines) or "waiting for Temporal to fire the schedule"
-
-    def _say(self, text: str) -> None:
-        self._screen.note(text)
+    stack = local_stack(PROFILE)
+    was_running = stack.status().phase is StackPhase.RUNNING
+    screen.note("Starting PostgreSQL, Temporal and a local Microsoft Graph.")
+    state = await asyncio.to_thread(stack.start)
+    screen.note(f"The local Graph's request budget is scaled up {BUDGET_SCALE:.0f} times.")
+    try:
+        async with local_services(stack) as services, local_worker(stack):
+            graph_root = str(services.settings.graph_root)
+            control = ControlClient(root_url=graph_root, state_dir=stack.graph_directory)
+            async with control:
+                demonstration = Demo(services, screen, control)
+                async with _live(screen, demonstration):
+                    report = await demonstration.run()
+        report.temporal_ui = temporal_ui(state)
+        return report
+    finally:
+        if not was_running:
+            screen.note("Stopping the stack; its data stays. `make dev` brings it back.")
+            await asyncio.to_thread(stack.stop)
 
 
 @asynccontextmanager
-async def demo_worker(stack: "Stack") -> AsyncIterator[None]:
-    """Run a worker process on the stack; it drains in the end."""
-    log = stack.directory / "demo-worker.log"
-    environment = {**os.environ, **stack.environment()}
-    with log.open("ab") as output:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "worker", env=environment, stdout=output, stderr=output
-        )
+async def _live(screen: Screen, demonstration: "Demo") -> AsyncIterator[None]:
+    """Show on a terminal what goes on, below what was said."""
+
+    async def refresh(status: Status) -> None:
+        while True:
+            status.update(printable(await demonstration.progress()))
+            await asyncio.sleep(0.5)
+
+    with screen.err.status("") as status:
+        task = asyncio.create_task(refresh(status))
         try:
             yield
-            if process.returncode is not None:
-                raise DemoFailedError(f"the worker ended early; its log is {log}")
         finally:
-            if process.returncode is None:
-                process.terminate()
-            await process.wait()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _document(report: "DemoReport") -> dict[str, object]:
+    return {
+        "runs": [plain(detail.run) for detail in report.runs],
+        "changed_in_graph": report.made,
+        "changes_found": plain(report.found),
+        "temporal_ui_url": report.temporal_ui,
+        "seconds": round(report.seconds, 1),
+        "problems": report.problems,
+    }
+
+
+def _parts(report: "DemoReport") -> Iterator[RenderableType]:
+    rows = [
+        (
+            detail.label,
+            str(detail.run.id),
+            detail.run.outcome.value,
+            detail.run.summary_counts.get("total"),
+            detail.run.summary_counts.get("created"),
+            detail.run.summary_counts.get("updated"),
+        )
+        for detail in report.runs
+    ]
+    columns = ("Operation", "Run", "Outcome", "#Objects", "#New", "#Changed")
+    yield table(columns, rows, title="Runs")
+    yield _results(report)
+    found = [(change.name, change.resource_type, change.change) for change in report.found]
+    yield table(("Policy", "Type", "Change"), found, title="What the last backup found changed")
+    if not report.problems:
+        yield styled(
+            f"Exactly the {len(report.made)} policies that were changed in the tenant. "
+            f"The whole took {report.seconds:.0f} s.",
+            "green",
+        )
+    yield from where_to_look(report.temporal_ui)
+
+
+def _results(report: "DemoReport") -> Table:
+    rows = [
+        (
+            result.resource_type,
+            result.expected,
+            result.created,
+            result.updated,
+            result.unchanged,
+            result.failed,
+            result.not_captured,
+        )
+        for result in report.runs[-1].results
+        if result.expected
+    ]
+    return table(_RESULTS, rows, title="The last backup, by resource type")

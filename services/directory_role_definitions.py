@@ -119,7 +119,9 @@ class DirectoryRoleDefinitionsService:
             for read in objects
             if read.failure is not None
         }
-        hashes = await hash_documents(list(documents.values()), rules_of(ENTRA_ROLE), cipher)
+        hashes = await hash_documents(
+            list(documents.values()), rules_of(ENTRA_ROLE), cipher, list(documents)
+        )
         hashed = {key: value for key, value in zip(documents, hashes, strict=True) if value}
         failed |= {key: "provider_response_invalid" for key in documents if key not in hashed}
         return _Listing(documents, hashed, failed, cipher)
