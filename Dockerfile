@@ -39,4 +39,4 @@ ENTRYPOINT ["/app/deploy/image/entrypoint.sh"]
 CMD ["python", "-m", "worker"]
 # The entry point reads the database password; a health check does not pass through it by itself.
 HEALTHCHECK --interval=60s --timeout=30s --start-period=30s --retries=3 \
-    CMD ["/app/deploy/image/entrypoint.sh", "tenantops", "doctor"]
+    CMD ["/app/deploy/image/entrypoint.sh", "python", "/app/deploy/image/healthcheck.py"]

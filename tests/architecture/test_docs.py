@@ -1,16 +1,19 @@
 """The documents are true: links lead somewhere, names exist, generated pages are up to date."""
 
-import importlib.util
+import ast
+import importlib
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
+import typer
 import yaml
 from temporalio.client import Client
 
+from commands.tree import root
 from contracts.operations import (
     FRONT_DOOR_WORKFLOW,
     TASK_QUEUE,
@@ -76,8 +79,7 @@ def test_pictures_exist_once_they_are_there() -> None:
 def test_page_names_make_targets_that_exist(page: Path) -> None:
     named = set(re.findall(r"`make ([a-z-]+)`|^make ([a-z-]+)", page.read_text(), re.MULTILINE))
     makefile = (PROJECT / "Makefile").read_text()
-    promised = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[0].split()
-    targets = {*re.findall(r"^([a-z-]+):", makefile, re.MULTILINE), *promised}
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
 
     assert {one or other for one, other in named} <= targets
 
@@ -188,6 +190,44 @@ def test_temporal_command_line_of_the_readme_sends_a_request() -> None:
     assert OperationType(sent["type"])
 
 
+def test_python_of_the_readme_imports_what_exists_and_calls_it_rightly() -> None:
+    (code,) = blocks(PROJECT / "README.md", "python")
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            module = importlib.import_module(str(node.module))
+            assert all(hasattr(module, one.name) for one in node.names)
+    calls = {node.func.id: node for node in ast.walk(tree) if is_named_call(node)}
+    sent = {str(keyword.arg) for keyword in calls["OperationRequest"].keywords}
+
+    assert sent <= set(OperationRequest.model_fields)
+    assert [keyword.arg for keyword in calls["start_operation"].keywords] == ["key"]
+
+
+def is_named_call(node: ast.AST) -> TypeGuard[Any]:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+
+
+def commands_of(page: Path) -> list[list[str]]:
+    text = page.read_text()
+    inline = re.findall(r"`tenantops ([^`\n]+)`", text)
+    lines = re.findall(r"^ *(?:docker compose run --rm cli )?tenantops (.+)$", text, re.MULTILINE)
+    return [line.partition(" #")[0].split() for line in (*inline, *lines)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_page_names_commands_and_options_that_exist(page: Path) -> None:
+    for words in commands_of(page):
+        command: Any = typer.main.get_command(root())
+        context = typer.Context(command)
+        while words and hasattr(command, "get_command") and not words[0].startswith("-"):
+            command = command.get_command(context, words.pop(0))
+            assert command is not None, (page.name, words)
+        options = {name for parameter in command.params for name in parameter.opts}
+        named = {word for word in words if word.startswith("--")}
+        assert named - options - {"--help"} == set(), page.name
+
+
 def ready_made_queries() -> list[str]:
     section = README.partition("### Questions for the Temporal UI")[2].partition("\n## ")[0]
     return re.findall(r"^\| [^|]+ \| `(.+)` \|$", section, re.MULTILINE)
@@ -218,12 +258,7 @@ def test_page_names_files_of_the_project_that_exist(page: Path) -> None:
     outside = {".venv", ".env", "create-secrets.sh"}
     checked = [one for one in named if one not in outside and not one.startswith("assignments")]
 
-    assert [one for one in checked if not (PROJECT / one).exists() and not later(one)] == []
-
-
-def later(path: str) -> bool:
-    """Whether a part is still being built; ends with the file."""
-    return path == "starter.py" and importlib.util.find_spec("starter") is None
+    assert [one for one in checked if not (PROJECT / one).exists()] == []
 
 
 def test_operations_page_names_the_images_of_the_compose_file() -> None:
