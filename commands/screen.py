@@ -10,6 +10,7 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 import orjson
 from rich.box import SIMPLE_HEAD
@@ -102,7 +103,8 @@ def plain(value: Any) -> Any:
         return [plain(entry) for entry in value]
     if isinstance(value, timedelta):
         return value.total_seconds()
-    return value
+    # The driver of PostgreSQL has a UUID of its own, which JSON does not know.
+    return str(value) if isinstance(value, UUID) else value
 
 
 def table(

@@ -14,6 +14,8 @@ Command = TyperCommand | TyperGroup
 
 # Name → purpose, in the order of the help; the module of a command is `commands.{name}`.
 PURPOSES: Mapping[str, str] = {
+    "demo": "Show it at work: a schedule fires, roles sync, changes are found by name.",
+    "dev": "Keep a development stack and a worker running.",
     "stack": "Start and stop PostgreSQL, Temporal and a local Graph on this machine.",
     "migrate": "Bring the database to the newest schema.",
     "doctor": "Check everything that TenantOps needs, and say how to mend it.",
