@@ -3,7 +3,8 @@
     GraphError
     ├── GraphThrottledError          wait longer than a worker slot may be held
     ├── GraphUnavailableError        network, gateway or service failure; retries used up
-    ├── GraphCredentialRefusedError  the token endpoint refused, or Graph refused a fresh token
+    ├── GraphCredentialRefusedError  the token endpoint refused
+    ├── GraphTokenRejectedError      Graph refused a fresh token, for this request
     ├── GraphPermissionDeniedError   the app may not do this
     ├── GraphPageTokenExpiredError   a next link or delta link is too old: start again
     ├── GraphObjectNotFoundError     the object does not exist
@@ -127,7 +128,11 @@ class GraphUnavailableError(GraphError):
 
 
 class GraphCredentialRefusedError(GraphError):
-    """No token for this credential, or a fresh token was refused. Nothing helps until repaired."""
+    """No token for this credential. Nothing helps until repaired."""
+
+
+class GraphTokenRejectedError(GraphError):
+    """A fresh token was refused as well. Other requests of the same credential may succeed."""
 
 
 class GraphPermissionDeniedError(GraphError):
@@ -217,7 +222,7 @@ _CLASS_OF_DISPOSITION: dict[Disposition, type[GraphError]] = {
     Disposition.BLOCKED: GraphPermissionDeniedError,
     Disposition.FAILED: GraphRequestRejectedError,
     Disposition.RESTART_LISTING: GraphPageTokenExpiredError,
-    Disposition.REFRESH_TOKEN: GraphCredentialRefusedError,
+    Disposition.REFRESH_TOKEN: GraphTokenRejectedError,
     Disposition.SKIPPED_ITEM: GraphEndpointUnavailableError,
 }
 

@@ -9,12 +9,12 @@ import pytest
 from domain.provider_errors import Disposition, ProviderReason, RequestTarget
 from graph.client import GraphClient
 from graph.errors import (
-    GraphCredentialRefusedError,
     GraphError,
     GraphObjectNotFoundError,
     GraphPermissionDeniedError,
     GraphProtocolError,
     GraphThrottledError,
+    GraphTokenRejectedError,
     GraphUnavailableError,
 )
 from tests.graph.clocks import FakeClock
@@ -57,7 +57,7 @@ async def test_second_401_is_refused_without_more_requests(
     graph: ScriptedGraph, client: GraphClient
 ) -> None:
     graph.on(FULL, fault(401, "InvalidAuthenticationToken"))
-    with pytest.raises(GraphCredentialRefusedError) as caught:
+    with pytest.raises(GraphTokenRejectedError) as caught:
         await client.get("beta", PATH)
     assert caught.value.reason_code is ProviderReason.TOKEN_REJECTED
     assert caught.value.disposition is Disposition.FAILED
