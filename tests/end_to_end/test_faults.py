@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest_asyncio
 
-from devstack.graph_service import GraphConfig, GraphService, Profile
+from devstack.graph_service import PLANTED_SECRETS, GraphConfig, GraphService, Profile
+from domain.reasons import reason
 from storage.runs import RunRecord
 from tests.end_to_end.conftest import Run
 from tests.end_to_end.product import Product
@@ -17,6 +18,7 @@ from tests.end_to_end.stored import (
     tombstones_of,
 )
 from tests.end_to_end.truth import PLACES, ids_of, path_of
+from tests.eventually import eventually
 
 DENIED, THROTTLED, BROKEN, EMPTY, EXPIRED = (
     "mobileApp",
@@ -34,6 +36,13 @@ COUNTS = {
     "windowsAutopilotDeploymentProfiles": 8,
     "deviceHealthScripts": 8,
     "assignmentFilters": 5,
+    "roleScopeTags": 3,
+    "deviceCategories": 3,
+    "termsAndConditions": 3,
+    "conditionalAccessPolicies": 3,
+    "roleDefinitions": 12,
+    "notificationMessageTemplates": 3,
+    "windowsFeatureUpdateProfiles": 3,
     "deviceShellScripts": 5,
     "namedLocations": 4,
 }
@@ -108,3 +117,145 @@ async def test_five_faults_in_one_backup_are_named_and_delete_nothing(
     assert summary(good) == {"created": 0, "updated": 0, "deleted": 1}
     stored = await objects_of(product, good)
     assert {k: set(v) for k, v in stored.items()} == {k: set(ids_of(graph, k)) for k in PLACES}
+
+
+# One thing goes wrong once: resource type → fault.
+PASSING: dict[str, dict[str, Any]] = {
+    "settingsCatalog": {"kind": "truncated"},
+    "deviceConfiguration": {"kind": "cut"},
+    "compliancePolicy": {"kind": "html", "status": 502},
+    "mobileApp": {"kind": "html", "status": 200},
+    "appProtection": {"kind": "reset"},
+    "compliancePolicyV2": {"kind": "empty_page", "page": 0},
+    "filter": {"kind": "wrong_content_type"},
+    "scopeTag": {"kind": "unauthorized"},
+    "intuneRole": {"kind": "insufficient_claims"},
+    "deviceCategory": {"kind": "status", "status": 500, "body_style": "intune_double"},
+    "termsAndConditions": {"kind": "delay", "delay_s": 2.0},
+    "notificationTemplate": {"kind": "status", "status": 429, "retry_after": "1"},
+    "shellScript": {"kind": "hostile", "status": 503},
+    "namedLocation": {"kind": "status", "status": 504, "body_style": "none"},
+}
+
+
+async def test_faults_that_pass_leave_no_trace(run_product: Run) -> None:
+    config = GraphConfig(profile=Profile.S, tenants=1, budget_scale=0)
+    async with run_product(config) as product:
+        first = await product.backup(*PASSING)
+        for key, values in PASSING.items():
+            fault(product.graph, key, times=1, **values)
+
+        run = await product.backup(*PASSING)
+
+        struck = [entry["struck"] for entry in product.graph.control.list_faults()]
+        assert struck == [1] * len(PASSING)
+        assert (run.outcome, failures_of(run)) == ("succeeded", {})
+        assert run.summary_counts["unchanged"] == first.summary_counts["total"] > len(PASSING)
+
+
+# The same happens each time: resource type → fault, and the reason that the run shows.
+LASTING: dict[str, tuple[dict[str, Any], str]] = {
+    "filter": ({"kind": "truncated"}, "provider_response_invalid"),
+    "scopeTag": ({"kind": "html", "status": 200}, "provider_response_invalid"),
+    "deviceCategory": ({"kind": "wrong_content_type"}, "provider_response_invalid"),
+    "termsAndConditions": ({"kind": "reset"}, "provider_unavailable"),
+    "caPolicy": (
+        {"kind": "status", "status": 500, "body_style": "nested_inner"},
+        "provider_server_error",
+    ),
+    "namedLocation": ({"kind": "hostile", "status": 400}, "provider_request_rejected"),
+    "intuneRole": ({"kind": "unauthorized"}, "provider_token_rejected"),
+    "notificationTemplate": ({"kind": "insufficient_claims"}, "provider_token_rejected"),
+    "deviceConfiguration": ({"kind": "expired_page"}, "provider_page_token_expired"),
+    "shellScript": ({"kind": "status", "status": 402}, "provider_payment_required"),
+    "featureUpdate": (
+        {"kind": "status", "status": 403, "message": "No licence for this."},
+        "provider_feature_unavailable",
+    ),
+}
+
+
+async def test_faults_that_last_are_named_type_by_type(hurried_product: Product) -> None:
+    product = hurried_product
+    product.graph.control.clear_faults()
+    await product.backup(*LASTING)
+    buried = await tombstones_of(product)
+    for key, (values, _) in LASTING.items():
+        fault(product.graph, key, **values)
+
+    run = await product.backup(*LASTING)
+
+    assert failures_of(run) == {key: reason for key, (_, reason) in LASTING.items()}
+    assert await changes_of(product, run) == set()
+    assert await tombstones_of(product) == buried
+    assert not any(secret in str(run) for secret in PLANTED_SECRETS)
+    product.graph.control.clear_faults()
+    assert summary(await product.backup(*LASTING)) == {"created": 0, "updated": 0, "deleted": 0}
+
+
+async def test_backup_without_any_permission_is_blocked(run_product: Run) -> None:
+    config = GraphConfig(profile=Profile.NONE, tenants=1, budget_scale=0, counts=COUNTS)
+    async with run_product(config) as product:
+        product.graph.control.set_permissions(0, "read", [])
+
+        run = await product.backup()
+
+        results = await results_of(product, run)
+        assert run.outcome == "blocked"
+        assert {row["reason_code"] for row in results.values()} == {"provider_permission_denied"}
+        assert results["settingsCatalog"]["missing_scopes"][0] == (
+            "DeviceManagementConfiguration.Read.All"
+        )
+        assert "backup_set_id" not in run.context
+
+
+async def test_refused_credential_blocks_after_a_handful_of_requests(run_product: Run) -> None:
+    config = GraphConfig(profile=Profile.S, tenants=1, budget_scale=0)
+    async with run_product(config) as product:
+        control = product.graph.control
+        control.set_token_failure(0, 7000215)
+
+        first = await product.backup()
+
+        counters = control.counters(0)
+        assert first.outcome == "blocked"
+        assert set(failures_of(first).values()) == {"provider_credential_invalid"}
+        assert reason("provider_credential_invalid").next_steps[0].label == "Replace the credential"
+        assert counters["requests"] == 0
+        assert 1 <= counters["token_requests"] <= 3
+        control.reset_counters()
+
+        second = await product.backup()
+
+        assert second.outcome == "blocked"
+        assert control.counters(0)["token_requests"] == 0
+
+
+async def test_graph_that_comes_back_within_the_deadline_is_read_whole(
+    hurried_product: Product,
+) -> None:
+    product, control = hurried_product, hurried_product.graph.control
+    before = await product.backup("settingsCatalog", "mobileApp")
+    control.add_fault(kind="reset")
+    decision = await product.start(
+        "backup_schedule.run_now", {"policy_types": ["settingsCatalog", "mobileApp"]}
+    )
+    await eventually(lambda: control.list_faults()[0]["struck"] >= 2)
+    control.clear_faults()
+
+    run = await product.finished(decision)
+
+    assert run.outcome == "succeeded"
+    assert await objects_of(product, run) == await objects_of(product, before)
+
+
+async def test_pause_beyond_the_deadline_ends_the_type_at_once(hurried_product: Product) -> None:
+    product, graph = hurried_product, hurried_product.graph
+    fault(graph, "namedLocation", kind="status", status=429, retry_after="3600")
+
+    run = await product.backup("namedLocation", "filter")
+
+    assert run.started_at is not None
+    assert run.completed_at is not None
+    assert failures_of(run) == {"namedLocation": "provider_throttled"}
+    assert (run.completed_at - run.started_at).total_seconds() < 5
