@@ -5,6 +5,7 @@ the same id and version, so each is compared by the hash of its canonical form (
 transaction stores the whole sync; a second one finds its result row and changes nothing (D4).
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,6 +42,7 @@ from storage.directory_roles import (
 )
 from storage.run_lookup import find_run
 from storage.runs import Owner, RunRecord
+from storage.statements import as_json
 
 MOST_RESTARTS = 5
 # Before a sync that met an outage is tried again.
@@ -64,6 +66,16 @@ class _Listing:
     hashes: dict[str, str]
     failed: dict[str, str]
     cipher: TenantCipher
+
+
+@dataclass(frozen=True, slots=True)
+class _Absence:
+    """What it means that the listing lacks known roles (D5)."""
+
+    gone: tuple[str, ...] = ()
+    # Roles that are missing for `reason_code`, which proves nothing of them.
+    unproven: int = 0
+    reason_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +141,15 @@ class DirectoryRoleDefinitionsService:
     async def _store(
         self, client: GraphClient, run: RunRecord, owner: Owner, listing: _Listing
     ) -> None:
-        gone = await self._proven_gone(client, run, listing)
+        absence = await self._judge_absence(client, run, listing)
         async with self._ground.engine.begin() as connection:
             await hold_owned_run(connection, run.id, owner)
             assert run.tenant_id is not None  # noqa: S101 - the type is tenant-scoped
             known = await lock_known_roles(connection, run.tenant_id)
             rows = [row for row in self._rows(listing, known) if row is not None]
-            removed = [known[key].id for key in gone if key in known and not known[key].is_removed]
-            result = _result(listing, rows, len(removed))
+            present = {key: role.id for key, role in known.items() if not role.is_removed}
+            removed = [present[key] for key in absence.gone if key in present]
+            result = _result(listing, rows, len(removed), absence)
             if not await store_result(connection, *_result_values(run, result, self._now())):
                 return
             sealed = await seal_documents(
@@ -150,19 +163,23 @@ class DirectoryRoleDefinitionsService:
             await store_roles(connection, owned_by, run.id, rows, self._now())
             await remove_roles(connection, owned_by, run.id, removed, self._now())
 
-    async def _proven_gone(
+    async def _judge_absence(
         self, client: GraphClient, run: RunRecord, listing: _Listing
-    ) -> list[str]:
-        """Return known roles that the listing lacks and whose own path answers 404 (D5)."""
+    ) -> _Absence:
+        """Ask the known roles that the listing lacks for themselves: only a 404 removes one."""
         assert run.tenant_id is not None  # noqa: S101 - the type is tenant-scoped
         async with self._ground.engine.begin() as connection:
             known = await lock_known_roles(connection, run.tenant_id)
         listed = listing.documents.keys() | listing.failed.keys()
         missing = [key for key, role in known.items() if key not in listed and not role.is_removed]
         if not missing:
-            return []
+            return _Absence()
         found = await ResourceReader(client, ENTRA_ROLE).probe(missing)
-        return [key for key in missing if found[key] is Presence.GONE]
+        gone = tuple(key for key in missing if found[key] is Presence.GONE)
+        unproven = len(missing) - len(gone)
+        if Presence.EXISTS in found.values():
+            return _Absence((), unproven, "listing_inconsistent")
+        return _Absence(gone, unproven, "listing_incomplete" if unproven else None)
 
     def _rows(self, listing: _Listing, known: dict[str, KnownRole]) -> list[RoleRow | None]:
         return [
@@ -218,19 +235,24 @@ async def _read_all(reader: ResourceReader) -> list[ReadObject]:
     raise AssertionError("the loop returns or raises")
 
 
-def _result(listing: _Listing, rows: list[RoleRow], removed: int) -> TypeResult:
+def _result(listing: _Listing, rows: list[RoleRow], removed: int, absence: _Absence) -> TypeResult:
     changed = len(rows)
+    reasons = Counter(listing.failed.values())
+    if absence.reason_code is not None:
+        reasons[absence.reason_code] += absence.unproven
     return TypeResult(
         resource_type=ENTRA_ROLE.key,
-        expected=len(listing.hashes) + len(listing.failed),
+        expected=len(listing.hashes) + reasons.total(),
         captured=changed,
         unchanged=len(listing.hashes) - changed,
-        failed=len(listing.failed),
+        failed=reasons.total(),
         created=sum(row.change == "created" for row in rows),
         updated=sum(row.change == "updated" for row in rows),
         deleted=removed,
-        listing_complete=True,
+        reason_code=absence.reason_code,
+        listing_complete=absence.reason_code is None,
         permission_state=PermissionState.GRANTED,
+        reason_counts=dict(reasons),
     )
 
 
@@ -260,6 +282,7 @@ def _result_values(
         result.permission_state.value,
         result.listing_complete,
         now,
+        as_json(dict(result.reason_counts)),
     )
 
 
