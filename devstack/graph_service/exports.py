@@ -30,6 +30,7 @@ BY_TYPE_SUFFIX = (
 )
 BY_TYPE = {f"#microsoft.graph.{c.entity}": c.key for c in CATALOG.stored() if not c.polymorphic}
 BOUND_DEFINITION = "definition@odata.bind"
+BOUND_PRESENTATION = "presentation@odata.bind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +153,27 @@ def _by_shape(row: Document) -> str:
 def _admx(stem: str, rows: list[Document]) -> Document:
     values = []
     for position, row in enumerate(rows):
-        bound = str(row[BOUND_DEFINITION]).rpartition("('")[2].rstrip("')")
+        presented = [
+            {"id": stable_guid(stem, position, place), **_bound(value, BOUND_PRESENTATION)}
+            for place, value in enumerate(row.get("presentationValues") or [])
+        ]
         values.append(
             {
                 "id": stable_guid(stem, position),
-                **{k: v for k, v in row.items() if k != BOUND_DEFINITION},
-                "definition": {"id": bound},
-                "presentationValues": row.get("presentationValues") or [],
+                **_bound(row, BOUND_DEFINITION),
+                "presentationValues": presented,
             }
         )
     return {"displayName": stem, "description": "", "definitionValues": values}
+
+
+def _bound(row: Document, annotation: str) -> Document:
+    """The row with what it is bound to, as `$expand` shows it: by its id."""
+    body = {name: value for name, value in row.items() if name != annotation}
+    if annotation in row:
+        target = str(row[annotation]).rpartition("('")[2].rstrip("')")
+        body[annotation.partition("@")[0]] = {"id": target}
+    return body
 
 
 def _insert(

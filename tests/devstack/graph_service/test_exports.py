@@ -100,6 +100,23 @@ async def test_shape_of_an_export_tells_its_collection(
     assert [row["collection"] for row in rows] == expected
 
 
+async def test_values_of_a_template_keep_what_they_are_bound_to(
+    fresh: GraphService, tmp_path: Path
+) -> None:
+    root = "https://x/groupPolicyDefinitions('d')"
+    value = {"presentation@odata.bind": f"{root}/presentations('p')", "value": "2"}
+    row = {"definition@odata.bind": root, "enabled": "true", "presentationValues": [value]}
+    (tmp_path / "file.json").write_text(json.dumps([row]))
+
+    loaded = fresh.control.load_exports(0, str(tmp_path))[0]
+
+    body = fresh.control.get_object(0, loaded["collection"], loaded["object_id"])
+    shown = body["definitionValues"][0]
+    assert shown["definition"] == {"id": "d"}
+    assert shown["presentationValues"][0]["presentation"] == {"id": "p"}
+    assert shown["presentationValues"][0]["value"] == "2"
+
+
 async def test_file_that_is_no_json_is_skipped_by_name(fresh: GraphService, tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text("{")
 
