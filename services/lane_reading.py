@@ -42,6 +42,9 @@ TYPES_AT_ONCE = 4
 LONGEST_WAIT_IN_SLOT = timedelta(seconds=10)
 # Pause before a type is tried again after an outage that named no time.
 OUTAGE_PAUSE = timedelta(seconds=5)
+# A type whose reading breaks this often in one attempt, for no reason of Graph's, is given up.
+MOST_BREAKS = 3
+WORKER_ERROR = "worker_error"
 
 
 class RunLostError(Exception):
@@ -91,6 +94,7 @@ class LaneReader:
         self._reading: str | None = None
         self._done = 0
         self._objects = 0
+        self._broken: dict[str, int] = {}
 
     def progress(self) -> Progress:
         """Return what the Temporal UI shows: type keys and counts only."""
@@ -168,13 +172,15 @@ class LaneReader:
         try:
             await reading.read()
             self._done += 1
-        except GraphCredentialRefusedError:
+        except (GraphCredentialRefusedError, NotOwnerError, RunAlreadyClosedError):
             raise
         except GraphError as error:
             if error.disposition is Disposition.RETRYABLE:
                 await self._step_aside(key, error)
             else:
                 await self._close(key, error)
+        except Exception as error:  # noqa: BLE001 - a defect with one type must not keep the others
+            await self._survive(key, error)
 
     def _count(self, objects: int) -> None:
         self._objects += objects
@@ -184,15 +190,35 @@ class LaneReader:
         pause = OUTAGE_PAUSE
         if error.retry_after is not None:
             pause = timedelta(seconds=error.retry_after)
-        reason_code = error.reason_code.value
         delay = Delay(
             until=self._ground.clock() + pause,
-            reason_code=reason_code,
+            reason_code=error.reason_code.value,
             http_status=error.http_status,
             request_id=error.request_id,
         )
+        await self._postpone(key, delay)
+
+    async def _survive(self, key: str, error: Exception) -> None:
+        """Set a type aside that broke for no reason of Graph's; give it up when it breaks again.
+
+        What PostgreSQL refuses for a moment passes; a defect of ours would return for ever. While
+        PostgreSQL is away this raises as well, and the whole activity is tried again.
+        """
+        logger.error("reading a type broke", extra={"resource_type": key}, exc_info=error)
+        self._broken[key] = self._broken.get(key, 0) + 1
+        if self._broken[key] < MOST_BREAKS:
+            until = self._ground.clock() + OUTAGE_PAUSE
+            await self._postpone(key, Delay(until=until, reason_code=WORKER_ERROR))
+            return
+        await self._ground.captures.close_type(
+            self._run_id, self._owner, key, reason_code=WORKER_ERROR
+        )
+
+    async def _postpone(self, key: str, delay: Delay) -> None:
         await self._ground.captures.postpone_type(self._run_id, self._owner, key, delay)
-        logger.info("type steps aside", extra={"resource_type": key, "reason_code": reason_code})
+        logger.info(
+            "type steps aside", extra={"resource_type": key, "reason_code": delay.reason_code}
+        )
 
     def _is_due(self, progress: TypeProgress) -> bool:
         return progress.next_attempt_at is None or progress.next_attempt_at <= self._ground.clock()

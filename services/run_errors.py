@@ -27,6 +27,7 @@ class OperationRunError(Exception):
 class UnknownRunError(OperationRunError):
     """There is no run with this id; nothing was created."""
 
+    reason_code = "not_found"
     sentence = "there is no such operation run"
 
 
@@ -45,6 +46,7 @@ class NotOwnerError(OperationRunError):
 class RunMismatchError(OperationRunError):
     """The run is not of this workflow or type; nothing was changed."""
 
+    reason_code = "input_invalid"
     sentence = "the operation run belongs to another workflow"
 
 

@@ -4,11 +4,19 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 Answer = TypeVar("Answer")
 
 
+@overload
+async def eventually(
+    probe: Callable[[], Awaitable[Answer]], *, seconds: float = 10.0, interval: float = 0.02
+) -> Answer: ...
+@overload
+async def eventually(
+    probe: Callable[[], Answer], *, seconds: float = 10.0, interval: float = 0.02
+) -> Answer: ...
 async def eventually(
     probe: Callable[[], Answer | Awaitable[Answer]],
     *,

@@ -38,26 +38,30 @@ with workflow.unsafe.imports_passed_through():
 Work = Callable[[OwnedRun, BegunRun], Awaitable[None]]
 
 WORKER_ERROR = "worker_error"
+# What begin_run answers, for good, to an execution that was started for a wrong run.
+NOT_OURS = frozenset({"not_found", "input_invalid"})
 
 
 async def record_run(request: OperationRunRequest, work: Work) -> OperationResult:
     """Own the run of `request`, do `work` once it is running, and end it.
 
     Raises what `work` raised, after it is recorded; a cancel stays a cancel. An execution that does
-    not own the run returns `had_effect=False`.
+    not own the run returns `had_effect=False`; one that was started for a run that is unknown or of
+    another workflow raises, and changes nothing.
     """
     run = OwnedRun(
         operation_run_id=request.operation_run_id,
         first_execution_run_id=workflow.info().first_execution_run_id,
     )
     broken: BaseException | None = None
+    begun: BegunRun | None = None
     try:
         begun = await _begin_in_turn(run)
         if begun.verdict is not BeginVerdict.OWNER:
             return _result(run, begun.outcome, had_effect=False)
         await work(run, begun)
     except BaseException as error:
-        if _is_unknown_run(error):
+        if begun is None and _is_not_ours(error):
             raise
         broken = error
     outcome = await _end(run, broken)
@@ -124,9 +128,10 @@ def _reason_code(broken: BaseException) -> str:
     return WORKER_ERROR
 
 
-def _is_unknown_run(error: BaseException) -> bool:
-    # Nothing to end: the row does not exist, and recording creates none (behaviour row 28).
-    return isinstance(error, ActivityError) and _reason_code(error) == "not_found"
+def _is_not_ours(error: BaseException) -> bool:
+    # Nothing to end: the row does not exist, and recording creates none (behaviour row 28), or it
+    # is the run of another workflow (D3).
+    return _reason_code(error) in NOT_OURS
 
 
 def _result(run: OwnedRun, outcome: str | None, *, had_effect: bool) -> OperationResult:
