@@ -73,7 +73,7 @@ async def sets_of(product: Product, run: RunRecord) -> list[Any]:
 
 async def test_cancel_while_reading_ends_the_run_without_a_set(product: Product) -> None:
     control = product.graph.control
-    control.add_fault(kind="delay", delay_s=20.0, path=SLOW_PATH)
+    control.add_fault(kind="delay", delay_s=7.0, path=SLOW_PATH)
     run = await start(product)
     await eventually(lambda: control.list_faults()[0]["struck"])
 
@@ -92,7 +92,7 @@ async def test_cancel_while_waiting_for_its_turn_leaves_the_run_ahead_alone(
     product: Product,
 ) -> None:
     control = product.graph.control
-    control.add_fault(kind="delay", delay_s=20.0, path=SLOW_PATH)
+    control.add_fault(kind="delay", delay_s=7.0, path=SLOW_PATH)
     ahead = await start(product)
     await reaches(product, ahead, "running")
     behind = await start(product)
