@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from devstack.graph_service import PLANTED_SECRETS, GraphConfig, GraphService, Profile
 from domain.reasons import reason
 from storage.runs import RunRecord
 from tests.end_to_end.conftest import Run
-from tests.end_to_end.product import Product
+from tests.end_to_end.product import Product, history_of
 from tests.end_to_end.stored import (
     changes_of,
     failures_of,
@@ -259,3 +260,24 @@ async def test_pause_beyond_the_deadline_ends_the_type_at_once(hurried_product: 
     assert run.completed_at is not None
     assert failures_of(run) == {"namedLocation": "provider_throttled"}
     assert (run.completed_at - run.started_at).total_seconds() < 5
+
+
+@pytest.mark.long
+async def test_long_pause_gives_the_slot_back_and_is_kept(run_product: Run) -> None:
+    config = GraphConfig(profile=Profile.NONE, tenants=1, budget_scale=0, counts=COUNTS)
+    async with run_product(config) as product:
+        control = product.graph.control
+        fault(product.graph, BROKEN, kind="status", status=429, retry_after="12", times=1)
+        fault(product.graph, DENIED, kind="status", status=429, retry_after="16", times=1)
+
+        run = await product.backup()
+
+        client = await product.services.temporal()
+        attempts = [
+            event.activity_task_started_event_attributes.attempt
+            for event in await history_of(client, run.workflow_id)
+            if event.HasField("activity_task_started_event_attributes")
+        ]
+        assert (run.outcome, failures_of(run)) == ("succeeded", {})
+        assert max(attempts) >= 2
+        assert control.counters(0)["early_retries"] == 0
