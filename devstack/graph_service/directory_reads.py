@@ -94,7 +94,8 @@ class DirectoryReader:
 
     def _group(self, call: Call, identifier: str, select: str, change: GroupChange | None) -> bytes:
         names = frozenset(part.lower() for part in select.split(",") if part)
-        document = call.tenant.store("groups").document(identifier)
+        store = call.tenant.store("groups")
+        document = store.document(identifier) if "members" in names else store.header(identifier)
         shown = project(document, CATALOG.get("groups").navigations)
         if names:
             shown = {k: v for k, v in shown.items() if k == "id" or k.lower() in names}
@@ -157,7 +158,7 @@ def _lookup(call: Call, key: str | None, identifier: str) -> Document | None:
     if found is None:
         return None
     collection = CATALOG.get(key)
-    shown = project(store.document(found), collection.navigations, call.options)
+    shown = project(store.header(found), collection.navigations, call.options)
     return {"@odata.type": f"#microsoft.graph.{collection.entity}", **shown}
 
 

@@ -207,7 +207,7 @@ class Reader:
         phrase = (search or "").strip('"').partition(":")[2].lower()
         result = []
         for identifier in store.ids():
-            document = store.document(identifier)
+            document = store.header(identifier)
             if cast and not _has_type(document, cast):
                 continue
             if predicate is not None and not predicate.matches(document):

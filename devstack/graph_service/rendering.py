@@ -55,7 +55,9 @@ class Renderer:
         )
 
         def make() -> bytes:
-            shown = show(store.document(identifier), collection, shape)
+            expands = bool(shape.options.get("expand"))
+            document = store.document(identifier) if expands else store.header(identifier)
+            shown = show(document, collection, shape)
             if shape.full:
                 shown = _full_metadata(shown, collection, identifier)
             return orjson.dumps(shown)

@@ -10,7 +10,12 @@ MAXIMUM_GENERATED_MEMBERS = 260
 
 
 def group(world: World, index: int) -> Document:
-    """A group with owners and members; the profile decides how many are dynamic."""
+    """A group with owners and members."""
+    return {**group_header(world, index), **_people(world, world.draw("groups", index, "people"))}
+
+
+def group_header(world: World, index: int) -> Document:
+    """A group without its people; the profile decides how many are dynamic."""
     draw = world.draw("groups", index)
     dynamic = draw.chance(DYNAMIC_GROUP_SHARE[world.profile])
     unified = not dynamic and draw.chance(0.2)
@@ -40,7 +45,6 @@ def group(world: World, index: int) -> Document:
         "securityIdentifier": f"S-1-12-1-{draw.number(1, 2**31)}-{draw.number(1, 2**31)}",
         "theme": None,
         "visibility": "Private" if unified else None,
-        **_people(world, draw),
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -40,32 +39,51 @@ WORDS = names(
 RINGS = ("Pilot", "Early", "Broad", "Critical", "Lab", "Kiosk", "Shared", "Executive")
 
 
-class Draw:
-    """One object's stream of random choices."""
+MULTIPLIER = 6364136223846793005
+INCREMENT = 1442695040888963407
+MASK = (1 << 64) - 1
 
-    __slots__ = ("_random", "_rng")
+
+class Draw:
+    """One object's stream of random choices.
+
+    A linear congruential generator of 64 bits of which the high ones are used. `random.Random`
+    would do, but its state of 2.5 kB per object scatters the heap of a service that keeps the
+    rendered bytes.
+    """
+
+    __slots__ = ("_state",)
 
     def __init__(self, *parts: object) -> None:
         digest = hashlib.blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest()
-        self._rng = random.Random(int.from_bytes(digest, "big"))
-        self._random = self._rng.random
+        self._state = int.from_bytes(digest, "big")
+
+    def _below(self, limit: int) -> int:
+        self._state = state = (self._state * MULTIPLIER + INCREMENT) & MASK
+        return ((state >> 16) * limit) >> 48
 
     def number(self, low: int, high: int) -> int:
         """Whole number between low and high, both possible."""
-        return low + int(self._random() * (high - low + 1))
+        return low + self._below(high - low + 1)
 
     def chance(self, probability: float) -> bool:
         """True with this probability."""
-        return self._random() < probability
+        return self._below(1 << 30) < probability * (1 << 30)
 
     def pick(self, options: Sequence[T]) -> T:
         """One of the options."""
-        return options[int(self._random() * len(options))]
+        self._state = state = (self._state * MULTIPLIER + INCREMENT) & MASK
+        return options[((state >> 16) * len(options)) >> 48]
 
     def some(self, options: Sequence[T], low: int, high: int) -> list[T]:
         """Between low and high different options, in their given order."""
-        count = min(self.number(low, high), len(options))
-        return [options[i] for i in sorted(self._rng.sample(range(len(options)), count))]
+        wanted = min(self.number(low, high), len(options))
+        chosen: list[T] = []
+        for position, option in enumerate(options):
+            left = len(options) - position
+            if self._below(left) < wanted - len(chosen):
+                chosen.append(option)
+        return chosen
 
     def words(self, count: int) -> str:
         """Lower-case words separated by spaces."""
@@ -81,7 +99,9 @@ class Draw:
 
     def guid(self) -> str:
         """A version-4 GUID from this stream."""
-        return format_guid(self._rng.getrandbits(128))
+        return format_guid(
+            (self._below(1 << 48) << 80) | (self._below(1 << 48) << 32) | self._below(1 << 32)
+        )
 
     def moment(self, *, days: int = 700) -> str:
         """A date after the tenant was founded, as Intune writes dates."""
@@ -90,11 +110,12 @@ class Draw:
 
     def base64_bytes(self, size: int) -> str:
         """Base64 of so many bytes that do not compress."""
-        return base64.b64encode(self._rng.randbytes(size)).decode()
+        seed = self._below(1 << 48).to_bytes(6, "big")
+        return base64.b64encode(hashlib.shake_128(seed).digest(size)).decode()
 
     def skewed(self, median: int, p90: int, maximum: int) -> int:
         """A size whose median, 90th percentile and maximum are about these."""
-        position = self._random()
+        position = self._below(1 << 30) / (1 << 30)
         if position < 0.5:
             return self.number(1, max(1, median))
         if position < 0.9:

@@ -24,6 +24,12 @@ from devstack.graph_service.generation.world import World
 
 Generator = Callable[[World, int], Document]
 
+# Bodies without the navigation properties that cost most; lists are made of these.
+HEADERS: dict[str, Generator] = {
+    "groups": directory.group_header,
+    "configurationPolicies": settings_catalog.policy_header,
+}
+
 
 GENERATORS: dict[str, Generator] = {
     "configurationPolicies": settings_catalog.policy,

@@ -35,6 +35,15 @@ LARGEST_STRESS_POLICY = 1200
 
 def policy(world: World, index: int) -> Document:
     """A deviceManagementConfigurationPolicy; sizes follow scale.md (median 4, p90 27, max 256)."""
+    document = policy_header(world, index)
+    draw = world.draw("configurationPolicies", index, "settings")
+    family = document["templateReference"]["templateFamily"]
+    document["settings"] = settings(draw, document["settingCount"], family)
+    return document
+
+
+def policy_header(world: World, index: int) -> Document:
+    """A policy without its settings, as the list needs it."""
     draw = world.draw("configurationPolicies", index)
     identifier = world.id_of("configurationPolicies", index)
     count = _settings_of(world, draw, index)
@@ -54,7 +63,6 @@ def policy(world: World, index: int) -> Document:
         "priorityMetaData": None,
         "roleScopeTagIds": scope_tags(world, draw),
         "templateReference": _template_reference(draw, family),
-        "settings": settings(draw, count, family),
         "assignments": assigned,
     }
 

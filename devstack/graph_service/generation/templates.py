@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 from devstack.graph_service.generation.draw import Document, Draw, stable_guid
@@ -50,6 +51,7 @@ def _definition_value(draw: Draw) -> Document:
     }
 
 
+@functools.lru_cache(maxsize=5000)
 def _definition(number: int) -> Document:
     draw = Draw("admx definition", number)
     return {

@@ -76,6 +76,13 @@ class World:
 
         return GENERATORS[key](self, index)
 
+    def header(self, key: str, index: int) -> Document | None:
+        """Own properties alone, for collections whose navigation properties cost most."""
+        from devstack.graph_service.generation.registry import HEADERS
+
+        generate = HEADERS.get(key)
+        return None if generate is None else generate(self, index)
+
     def _shared_id(self, collection: Collection, index: int) -> str | None:
         if collection.key in ("directoryRoleDefinitions", "directoryRoleTemplates"):
             if index < BUILT_IN_DIRECTORY_ROLES:
