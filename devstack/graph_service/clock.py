@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+
+@dataclass(slots=True)
+class Latency:
+    """How long every HTTP answer of Graph is held back; a batch also waits for its items."""
+
+    request_ms: float
+    item_fraction: float
+
+    def seconds(self, items: int) -> float:
+        """Delay of an answer with so many items."""
+        if self.request_ms <= 0:
+            return 0.0
+        return self.request_ms / 1000 * (1 + self.item_fraction * items)
 
 
 class ServiceClock:

@@ -15,7 +15,7 @@ from typing import Any
 from devstack.graph_service import certificates
 from devstack.graph_service.authority import LoginService, register_certificate
 from devstack.graph_service.catalog import CATALOG, Collection
-from devstack.graph_service.clock import ServiceClock
+from devstack.graph_service.clock import Latency, ServiceClock
 from devstack.graph_service.config import RetryAfterStyle
 from devstack.graph_service.counters import Counters
 from devstack.graph_service.exports import load_folder, read_json
@@ -45,6 +45,7 @@ class GraphControl:
     clock: ServiceClock
     login: LoginService
     page_tokens: PageTokens
+    latency: Latency
 
     # --- objects -----------------------------------------------------------------------------
 
@@ -164,6 +165,9 @@ class GraphControl:
         state.clear("directoryRoleDefinitions")
         for row in rows:
             state.put("directoryRoleDefinitions", row["id"], row)
+        state.note_loaded(
+            [{"file": file, "status": "loaded", "collection": "directoryRoleDefinitions"}]
+        )
         return len(rows)
 
     def add_group_members(self, tenant: str | int, group_id: str, ids: Sequence[str]) -> None:
@@ -274,6 +278,10 @@ class GraphControl:
                 self.throttle.style = style
             else:
                 self._tenant(tenant).knobs.retry_after = style
+
+    def set_latency_ms(self, milliseconds: float) -> None:
+        """Hold every HTTP answer of Graph back so long."""
+        self.latency.request_ms = milliseconds
 
     def set_admx_hot_spot(self, tenant: str | int, requests_per_20_s: float | None) -> None:
         """Give the ADMX area a small budget of its own, or lift it."""

@@ -22,8 +22,7 @@ from devstack.graph_service.authority import LoginService
 from devstack.graph_service.batching import answer_batch, read_items
 from devstack.graph_service.call import Call, split_path
 from devstack.graph_service.catalog.lookup import VERSIONS
-from devstack.graph_service.clock import ServiceClock
-from devstack.graph_service.config import GraphConfig
+from devstack.graph_service.clock import Latency, ServiceClock
 from devstack.graph_service.counters import Counters
 from devstack.graph_service.dispatch import Dispatcher
 from devstack.graph_service.faults import FaultKind, Faults, Occasion
@@ -31,7 +30,6 @@ from devstack.graph_service.odata import parse_options
 from devstack.graph_service.tenant import TenantState
 from devstack.graph_service.tokens import Identity, TokenAuthority, unauthorized
 
-MAXIMUM_BODY = 64 * 1024 * 1024
 DIAGNOSTIC = (
     '{"ServerInfo":{"DataCenter":"Local","Slice":"E","Ring":"1","ScaleUnit":"001",'
     '"RoleInstance":"LOCAL0000"}}'
@@ -43,7 +41,7 @@ ControlHandler = Callable[[str, web.BaseRequest], Awaitable[Answer]]
 class HttpServer:
     """Routes a request to Graph, to the login service, or to the control."""
 
-    config: GraphConfig
+    latency: Latency
     clock: ServiceClock
     counters: Counters
     dispatcher: Dispatcher
@@ -197,10 +195,7 @@ class HttpServer:
         return answer, len(items)
 
     async def _wait(self, identity: Identity | None, answer: Answer, items: int) -> None:
-        delay = answer.delay_s
-        if self.config.latency_ms > 0:
-            share = 1 + self.config.sub_latency_fraction * items
-            delay += self.config.latency_ms / 1000 * share
+        delay = answer.delay_s + self.latency.seconds(items)
         if delay <= 0:
             return
         numbers = self.counters.of(identity.tenant_id if identity else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
 import tempfile
@@ -10,12 +11,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.web_protocol import RequestHandler
 from cryptography.hazmat.primitives import serialization
 
 from devstack.graph_service.authority import LoginService
 from devstack.graph_service.certificates import server_context, signing_key
-from devstack.graph_service.clock import ServiceClock
+from devstack.graph_service.clock import Latency, ServiceClock
 from devstack.graph_service.config import GraphConfig
 from devstack.graph_service.control import GraphControl
 from devstack.graph_service.control_http import ControlEndpoint, control_token
@@ -24,7 +28,7 @@ from devstack.graph_service.directory_reads import DELTA_LIFETIME_S, DirectoryRe
 from devstack.graph_service.dispatch import Dispatcher
 from devstack.graph_service.faults import Faults
 from devstack.graph_service.generation import World
-from devstack.graph_service.http_server import MAXIMUM_BODY, HttpServer
+from devstack.graph_service.http_server import HttpServer
 from devstack.graph_service.journal import Journal
 from devstack.graph_service.objects import ByteCache
 from devstack.graph_service.paging import PageTokens
@@ -36,6 +40,10 @@ from devstack.graph_service.tokens import TokenAuthority
 from devstack.graph_service.writing import Writer
 
 GLOBAL_AUDIENCE = "https://graph.microsoft.com"
+MAXIMUM_BODY = 64 * 1024 * 1024
+MAXIMUM_HEADER = 64 * 1024
+SHUTDOWN_S = 1.0
+ROLES = "directoryRoleDefinitions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +88,25 @@ class GraphService:
         self._journal = Journal(None)
         self._by_name: dict[str, TenantState] = {}
         self._states: list[TenantState] = []
+        self._listener: socket.socket | None = None
 
     async def start(self) -> None:
         """Read the state folder, load what the configuration names, and listen."""
         folder = self._folder()
         listener = socket.create_server((self.config.host, self.config.port), backlog=512)
+        self._listener = listener
         self.root_url = f"https://{self.config.host}:{listener.getsockname()[1]}"
         self.ca_file = folder / "ca.pem"
         self.state_dir = folder
         server = self._assemble(folder)
         self._load()
-        self._runner = web.ServerRunner(
-            web.Server(server.handle, max_field_size=64 * 1024, max_line_size=64 * 1024)
+        site = web.Server(
+            server.handle,
+            request_factory=_large_request,
+            max_field_size=MAXIMUM_HEADER,
+            max_line_size=MAXIMUM_HEADER,
         )
+        self._runner = web.ServerRunner(site, shutdown_timeout=SHUTDOWN_S)
         await self._runner.setup()
         context = server_context(folder, self.config.host)
         await web.SockSite(self._runner, listener, ssl_context=context).start()
@@ -101,6 +115,8 @@ class GraphService:
         """Close connections and the journal; a temporary state folder goes away."""
         if self._runner is not None:
             await self._runner.cleanup()
+        if self._listener is not None:
+            self._listener.close()
         self._journal.close()
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
@@ -151,6 +167,7 @@ class GraphService:
         self._journal = Journal(folder / "journal.jsonl")
         self._make_tenants()
         config, clock = self.config, self.clock
+        latency = Latency(config.latency_ms, config.sub_latency_fraction)
         key = signing_key(folder)
         secret = key.private_bytes(
             serialization.Encoding.DER,
@@ -186,6 +203,7 @@ class GraphService:
             clock=clock,
             login=login,
             page_tokens=pages,
+            latency=latency,
         )
         dispatcher = Dispatcher(
             reader=reader,
@@ -198,7 +216,7 @@ class GraphService:
             clock=clock,
         )
         return HttpServer(
-            config=config,
+            latency=latency,
             clock=clock,
             counters=counters,
             dispatcher=dispatcher,
@@ -216,21 +234,23 @@ class GraphService:
         return None if name.isdigit() else found
 
     def _load(self) -> None:
-        """Replay the journal, or on the first start load the files of the configuration."""
+        """Replay the journal, then load the files of the configuration that it does not have."""
         by_id = {state.tenant_id: state for state in self._states}
-        replayed = False
         for entry in self._journal.replay():
             state = by_id.get(str(entry.get("tenant")))
             if state is not None:
                 state.apply(entry)
-                replayed = True
-        if replayed:
-            return
         for state in self._states:
-            if self.config.load_roles is not None:
+            roles = [row for row in state.loaded if row.get("collection") == ROLES]
+            if self.config.load_roles is not None and not roles:
                 self.control.load_roles(state.number, str(self.config.load_roles))
-        if self.config.load_exports is not None and self._states:
-            self.control.load_exports(0, str(self.config.load_exports))
+        folder = self.config.load_exports
+        if folder is None or not self._states:
+            return
+        if all(
+            row.get("collection") == "directoryRoleDefinitions" for row in self._states[0].loaded
+        ):
+            self.control.load_exports(0, str(folder))
 
 
 @asynccontextmanager
@@ -244,4 +264,15 @@ async def running_graph(config: GraphConfig | None = None) -> AsyncIterator[Grap
         await service.stop()
 
 
-__all__ = ["MAXIMUM_BODY", "AppHandle", "GraphService", "TenantHandle", "running_graph"]
+def _large_request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: RequestHandler,
+    writer: AbstractStreamWriter,
+    task: asyncio.Task[None],
+) -> web.BaseRequest:
+    """aiohttp's own requests refuse bodies above 1 MB; a batch may be larger."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(
+        message, payload, protocol, writer, task, loop, client_max_size=MAXIMUM_BODY
+    )

@@ -36,6 +36,7 @@ WORDS = names(
     volume vpn wallet warning web widget wifi window wireless workspace zone
     """
 )
+WORD_COUNT = len(WORDS)
 RINGS = ("Pilot", "Early", "Broad", "Critical", "Lab", "Kiosk", "Shared", "Executive")
 
 
@@ -87,7 +88,13 @@ class Draw:
 
     def words(self, count: int) -> str:
         """Lower-case words separated by spaces."""
-        return " ".join(self.pick(WORDS) for _ in range(count))
+        chosen = []
+        state = self._state
+        for _ in range(count):
+            state = (state * MULTIPLIER + INCREMENT) & MASK
+            chosen.append(WORDS[((state >> 16) * WORD_COUNT) >> 48])
+        self._state = state
+        return " ".join(chosen)
 
     def title(self, count: int) -> str:
         """Words with capitals."""

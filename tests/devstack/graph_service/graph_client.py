@@ -1,5 +1,6 @@
 """A bare HTTPS client for tests of the local Graph; knows nothing of the product's client."""
 
+import io
 import ssl
 from dataclasses import dataclass
 from types import TracebackType
@@ -69,7 +70,7 @@ class GraphClient:
         merged = {**self.headers, **(headers or {})}
         data = None
         if content is not None:
-            data = orjson.dumps(content)
+            data = io.BytesIO(orjson.dumps(content))
             merged["Content-Type"] = "application/json"
         url = URL(address, encoded=True)
         async with self.session.request(method, url, data=data, headers=merged) as response:

@@ -104,6 +104,12 @@ async def test_items_count_one_by_one(fresh: GraphService, connect: ClientFactor
     assert counted["by_path"]["GET /groups"] == 1
 
 
+async def test_batch_may_be_several_megabytes(client: GraphClient) -> None:
+    padded = get("a", headers={"x-padding": "x" * 3_000_000})
+
+    assert (await client.send_batch([padded]))["a"]["status"] == 200
+
+
 async def test_throttled_items_spell_retry_after_in_both_cases(
     fresh: GraphService, connect: ClientFactory
 ) -> None:

@@ -181,6 +181,30 @@ async def test_changes_survive_a_restart_and_faults_do_not(
     assert organization.status == 200
 
 
+async def test_files_of_the_configuration_are_loaded_once(tmp_path: Path) -> None:
+    exports, state = tmp_path / "exports", tmp_path / "state"
+    exports.mkdir()
+    (exports / "filters.json").write_text(json.dumps({"filters": [{"displayName": "loaded"}]}))
+    counts = []
+    for folder in (None, exports, exports):
+        config = GraphConfig(state_dir=state, load_exports=folder)
+        async with running_graph(config) as graph:
+            counts.append(graph.control.count(0, "assignmentFilters"))
+            graph.control.touch_object(0, POLICIES, graph.control.object_ids(0, POLICIES)[0])
+
+    assert counts == [24, 25, 25]
+
+
+async def test_latency_holds_each_answer_back(fresh: GraphService, connect: ClientFactory) -> None:
+    async with connect(fresh) as client:
+        fresh.control.set_latency_ms(100)
+        began = time.monotonic()
+        await client.batch("/organization", "/domains")
+
+    assert time.monotonic() - began >= 0.11
+    assert fresh.control.counters(0)["sub_requests_in_flight_max"] == 2
+
+
 async def test_journal_cut_by_a_kill_keeps_its_whole_lines(tmp_path: Path) -> None:
     config = GraphConfig(state_dir=tmp_path)
     async with running_graph(config) as graph:
