@@ -190,6 +190,6 @@ def _of_sets(error: Exception) -> Explanation | None:
 def _unforeseen(error: Exception) -> str:
     from services.logs import describe_exception
 
-    place = describe_exception(error)["at"]
-    where = f" at {place[-1]}" if place else ""
-    return f"an unforeseen {type(error).__name__}{where}; please report it with this line"
+    described = describe_exception(error)
+    where = f" at {described['at'][-1]}" if described["at"] else ""
+    return f"an unforeseen {described['type']}{where}; please report it with this line"

@@ -166,5 +166,8 @@ def _entitled(principal: "StoredPrincipal", needed: "Capability") -> "StoredPrin
 def _quiet_libraries() -> None:
     import logging
 
+    from services.logs import log_stray_errors
+
     # Libraries warn on stderr when nobody has said where to; their text is not ours (D7).
     logging.getLogger().addHandler(logging.NullHandler())
+    log_stray_errors()

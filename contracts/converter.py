@@ -9,17 +9,17 @@ function.
 
 import dataclasses
 import re
-import sys
 
 from temporalio.api.failure.v1 import Failure
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, DefaultFailureConverter, PayloadConverter
 
 from domain.reasons import reason
+from domain.redaction import static_type_name
 
 _FRAME = re.compile(r'File "(?:[^"]*[/\\])?([^"/\\]+)", line (\d+), in (\S+)')
 _REDUCED_FRAME = re.compile(r"[\w<>.-]+:\d+ in [\w<>.]+")
-_REDACTED = re.compile(r"redacted \([A-Za-z_][A-Za-z0-9_]{0,63}\)")
+_REDACTED = re.compile(r"redacted \(([A-Za-z_][A-Za-z0-9_]{0,63})\)")
 # Messages that Temporal itself writes for failures that carry no text of ours.
 _FIXED_MESSAGES = frozenset(
     {
@@ -76,6 +76,8 @@ def _redact(failure: Failure, raised: type[BaseException] | None) -> None:
         failure.timeout_failure_info.ClearField("last_heartbeat_details")
     if failure.HasField("canceled_failure_info"):
         failure.canceled_failure_info.ClearField("details")
+    if failure.HasField("reset_workflow_failure_info"):
+        failure.reset_workflow_failure_info.ClearField("last_heartbeat_details")
     if failure.HasField("cause"):
         _redact(failure.cause, None)
 
@@ -86,20 +88,13 @@ def _redact_application(failure: Failure, raised: type[BaseException] | None) ->
     known = reason(info.type)
     if known.code == info.type and failure.message == known.explanation:
         return
-    if raised is None and _REDACTED.fullmatch(failure.message):
+    # The converter of another process gives the type and the message one name.
+    redacted = _REDACTED.fullmatch(failure.message)
+    if raised is None and redacted and redacted.group(1) == info.type:
         return
-    name = _static_name(raised)
+    name = "Error" if raised is None else static_type_name(raised)
     failure.message = f"redacted ({name})"
     info.type = name
-
-
-def _static_name(raised: type[BaseException] | None) -> str:
-    # Only the name of a class that a module defines: nothing made at run time can carry a secret.
-    if raised is None:
-        return "Error"
-    name: str = raised.__name__
-    defined = getattr(sys.modules.get(raised.__module__), name, None)
-    return name[:64] if defined is raised else "Error"
 
 
 def _reduced_stack(stack: str) -> str:

@@ -14,7 +14,12 @@ from typing import cast
 
 _CODE = re.compile(r"[A-Za-z]{1,40}(?:[_.][A-Za-z]{1,40}){0,3}")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_SCOPE = re.compile(r"\b[A-Z][A-Za-z]{1,60}(?:\.[A-Z][A-Za-z]{1,40}){1,3}\b")
+# The second word of a permission says what may be done: `Jane.Doe` and a host name are none.
+_OPERATION = (
+    r"(?:Access|Add|Compute|Create|Delete|Disable|Enable|Evaluate|FullControl|Initiate|Invite|Join"
+    r"|Manage|Privileged|Process|Read|Remove|Send|Update|Upload|Write)[A-Za-z]{0,30}"
+)
+_SCOPE = re.compile(rf"\b[A-Z][A-Za-z]{{1,60}}\.{_OPERATION}(?:\.[A-Z][A-Za-z]{{1,40}}){{0,2}}\b")
 _AADSTS = re.compile(r"AADSTS(\d{4,8})\b")
 _OAUTH_ERROR = re.compile(r"[a-z]{1,30}(?:_[a-z]{1,30}){0,4}")
 _SCOPES_FOLLOW = "must have one of the following scopes:"

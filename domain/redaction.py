@@ -5,8 +5,10 @@ lines that libraries log. The kinds are those of api.md, section e.
 """
 
 import re
+import sys
 
 REPLACEMENT = "[redacted]"
+_LONGEST_NAME = 64
 
 _KEY_NAMES = (
     "access_token|refresh_token|id_token|client_secret|client_assertion|device_code|password|"
@@ -45,3 +47,13 @@ def scrub(text: str) -> str:
     for pattern in _PATTERNS:
         text = pattern.sub(REPLACEMENT, text)
     return text
+
+
+def static_type_name(kind: type[object]) -> str:
+    """Return the name of a class that a module defines; `Error` for one made at run time.
+
+    A class can be made with any text as its name, a secret included.
+    """
+    name = kind.__name__
+    defined = getattr(sys.modules.get(kind.__module__), name, None)
+    return name[:_LONGEST_NAME] if defined is kind else "Error"

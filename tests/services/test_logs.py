@@ -45,9 +45,17 @@ def test_log_of_an_exception_names_type_and_place_only(stream: io.StringIO) -> N
     assert "in fail" in _line(stream)["error"]["at"][-1]
 
 
-def test_log_of_a_library_is_scrubbed_and_its_fields_are_dropped(stream: io.StringIO) -> None:
-    logging.getLogger("aiohttp").warning("sent %s", SECRET, extra={"body": SECRET})
-    assert SECRET not in stream.getvalue()
+@pytest.mark.parametrize("secret", [SECRET, "correct horse battery staple"])
+def test_log_of_a_library_keeps_what_its_source_says_and_no_value(
+    stream: io.StringIO, secret: str
+) -> None:
+    logging.getLogger("aiohttp").warning("sent %s", secret, extra={"body": secret})
+    logging.getLogger("aiohttp").warning(f"lost {secret} again")  # noqa: G004 - as libraries do
+    logging.getLogger("aiohttp").log(logging.ERROR, secret)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert secret not in stream.getvalue()
+    assert [line["message"] for line in lines] == ["sent %s", "lost … again", ""]
+    assert lines[0]["from"].startswith("test_logs.py:")
 
 
 def test_log_below_info_is_never_written(stream: io.StringIO) -> None:
