@@ -125,13 +125,14 @@ def _log_uncaught_in_thread(arguments: threading.ExceptHookArgs) -> None:
 
 
 def _log_warning(
-    _message: Warning | str,
+    message: Warning | str,
     category: type[Warning],
     filename: str,
     lineno: int,
-    _file: TextIO | None = None,
-    _line: str | None = None,
+    file: TextIO | None = None,
+    line: str | None = None,
 ) -> None:
+    del message, file, line  # may quote anything
     place = f"{filename.rpartition('/')[2]}:{lineno}"
     kind = static_type_name(category)
     logger.warning("Python warns", extra={"category": kind, "place": place})
