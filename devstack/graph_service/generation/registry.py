@@ -28,6 +28,7 @@ Generator = Callable[[World, int], Document]
 HEADERS: dict[str, Generator] = {
     "groups": directory.group_header,
     "configurationPolicies": settings_catalog.policy_header,
+    "groupPolicyConfigurations": templates.admx_header,
 }
 
 

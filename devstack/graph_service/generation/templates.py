@@ -23,19 +23,27 @@ CATEGORIES = 3
 def admx_configuration(world: World, index: int) -> Document:
     """A groupPolicyConfiguration with definition values and their presentation values."""
     key = "groupPolicyConfigurations"
-    draw = world.draw(key, index)
-    identifier = world.id_of(key, index)
-    count = ADMX_VALUES[world.profile]
-    count = draw.number(max(1, count // 2), count + count // 2)
+    draw = world.draw(key, index, "values")
+    usual = ADMX_VALUES[world.profile]
+    count = draw.number(max(1, usual // 2), usual + usual // 2)
     return {
-        "id": identifier,
+        **admx_header(world, index),
+        "definitionValues": [_definition_value(draw) for _ in range(count)],
+        "assignments": assignments(world, draw, world.id_of(key, index)),
+    }
+
+
+def admx_header(world: World, index: int) -> Document:
+    """The configuration without its values, as the list needs it."""
+    key = "groupPolicyConfigurations"
+    draw = world.draw(key, index)
+    return {
+        "id": world.id_of(key, index),
         "displayName": policy_name(draw, "ADMX", index),
         "description": draw.sentence(3, 10),
         "policyConfigurationIngestionType": "builtIn",
         "roleScopeTagIds": scope_tags(world, draw),
         **dates(draw),
-        "definitionValues": [_definition_value(draw) for _ in range(count)],
-        "assignments": assignments(world, draw, identifier),
     }
 
 
