@@ -133,7 +133,9 @@ class Dispatcher:
             case FaultKind.RESET:
                 return Answer(500, delay_s=fault.delay_s, transport=Transport.RESET)
             case FaultKind.HOSTILE:
-                return hostile_answer(fault.status, fault.code, fault.secrets, call.trace)
+                hostile = hostile_answer(fault.status, fault.code, fault.secrets, call.trace)
+                hostile.headers.update(fault.headers)
+                return hostile
             case FaultKind.EXPIRED_PAGE:
                 raise expired_token()
             case FaultKind.RESYNC_REQUIRED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from devstack.graph_service.answers import Answer, Trace, json_answer
@@ -23,4 +24,23 @@ def hostile_answer(status: int, code: str, secrets: Sequence[str], trace: Trace)
         "x-ms-diagnostics": joined.replace("\r", " ").replace("\n", " "),
         "Set-Cookie": f"esctx={secrets[0] if secrets else ''}; path=/; secure; HttpOnly",
     }
+    return json_answer(status, content, headers)
+
+
+def hostile_token_answer(status: int, code: str, secrets: Sequence[str]) -> Answer:
+    """A refusal of the token endpoint that holds every secret given; `code` is its AADSTS number.
+
+    Without a code it is one that asks for patience.
+    """
+    joined = " | ".join(secrets)
+    number = int(code) if code.isdigit() else 90033
+    content = {
+        "error": "temporarily_unavailable" if number == 90033 else "invalid_client",
+        "error_description": f"AADSTS{number}: {joined} Trace ID: {joined}",
+        "error_codes": [number],
+        "trace_id": joined,
+        "correlation_id": joined,
+        "claims": json.dumps({"echo": list(secrets)}),
+    }
+    headers = {"x-ms-ests-server": joined.replace("\r", " ").replace("\n", " ")}
     return json_answer(status, content, headers)

@@ -26,6 +26,7 @@ from devstack.graph_service.clock import Latency, ServiceClock
 from devstack.graph_service.counters import Counters
 from devstack.graph_service.dispatch import Dispatcher
 from devstack.graph_service.faults import FaultKind, Faults, Occasion
+from devstack.graph_service.hostile import hostile_token_answer
 from devstack.graph_service.odata import parse_options
 from devstack.graph_service.tenant import TenantState
 from devstack.graph_service.tokens import Identity, TokenAuthority, unauthorized
@@ -96,6 +97,8 @@ class HttpServer:
         if fault is not None and fault.kind is FaultKind.STATUS:
             content = {"error": fault.code or "temporarily_unavailable"}
             answer = json_answer(fault.status, {**content, "error_description": fault.message})
+        elif fault is not None and fault.kind is FaultKind.HOSTILE:
+            answer = hostile_token_answer(fault.status, fault.code, fault.secrets)
         elif fault is not None:
             answer.transport = {
                 FaultKind.RESET: Transport.RESET,

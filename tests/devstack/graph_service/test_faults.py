@@ -1,12 +1,14 @@
 """Injected faults: each kind, alone and within a batch, with its limits."""
 
 import asyncio
+import json
 
 import aiohttp
 import orjson
 import pytest
 
 from devstack.graph_service import PLANTED_SECRETS, GraphService
+from devstack.graph_service.hostile import hostile_token_answer
 from tests.devstack.graph_service.conftest import ClientFactory
 from tests.devstack.graph_service.graph_client import GraphClient
 
@@ -147,6 +149,27 @@ async def test_hostile_answer_plants_secrets_in_body_and_headers(
     assert reply.status == 500
     assert all(secret in reply.error["message"] for secret in PLANTED_SECRETS)
     assert PLANTED_SECRETS[0] in reply.headers["x-ms-diagnostics"]
+
+
+async def test_hostile_answer_carries_the_headers_it_is_given(
+    graph: GraphService, client: GraphClient
+) -> None:
+    headers = {"Retry-After": "planted", "Set-Cookie": "[planted]=1"}
+    graph.control.add_fault(kind="hostile", path="/organization", times=1, headers=headers)
+
+    reply = await client.get("/v1.0/organization")
+
+    assert reply.headers["Retry-After"] == "planted"
+    assert reply.headers["Set-Cookie"] == "[planted]=1"
+
+
+def test_hostile_answer_of_the_token_endpoint_plants_secrets_everywhere() -> None:
+    answer = hostile_token_answer(401, "7000215", PLANTED_SECRETS)
+
+    content = json.loads(answer.body)
+    assert content["error_codes"] == [7000215]
+    assert all(secret in content["error_description"] for secret in PLANTED_SECRETS)
+    assert PLANTED_SECRETS[0] in answer.headers["x-ms-ests-server"]
 
 
 async def test_applied_write_is_lost_on_its_way_back(
