@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check format test test-all demo dev stop bench chaos lock clean
+.PHONY: help venv check format test test-all demo dev stop chaos lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ demo: venv ## Show it at work: a schedule fires, roles sync, changes found by na
 
 dev: venv ## Keep the development stack and a worker running
 	$(BIN)/tenantops dev
+
+stop: venv ## Stop the development stack, whoever started it
+	$(BIN)/tenantops stack stop
 
 test: venv ## What a visitor runs: under 5 minutes
 	$(BIN)/pytest -m "not long and not chaos"
