@@ -275,3 +275,18 @@ def test_page_holds_no_address_of_a_machine(page: Path) -> None:
 
     assert not re.search(r"(?<![\w.])/(?:work|home|root|Users)/", text)
     assert not re.search(r"\b10\.\d+\.\d+\.\d+\b|\b192\.168\.", text)
+
+
+def test_readme_has_the_counted_costs_of_a_backup() -> None:
+    figures = _rows_of(PROJECT / "docs" / "figures" / "backup-events.md")
+    told = _rows_of(PROJECT / "README.md")
+    for objects in ("50", "5,000"):
+        # Figures: events of front door, backup, both, then the same of actions.
+        _, _, events, _, _, actions = figures[objects]
+        assert told[objects] == [events, actions]
+
+
+def _rows_of(document: Path) -> dict[str, list[str]]:
+    lines = [line.strip("| ") for line in document.read_text().splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.split("|")] for line in lines]
+    return {first: rest for first, *rest in cells}
