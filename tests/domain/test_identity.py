@@ -107,7 +107,7 @@ def test_identity_inputs_ignore_what_changes_no_effect(operation_type: Operation
     )
 
 
-@pytest.mark.parametrize("operation_type", list(EXAMPLES.keys() - {OperationType.INVENTORY_SYNC}))
+@pytest.mark.parametrize("operation_type", sorted(EXAMPLES.keys() - {OperationType.INVENTORY_SYNC}))
 def test_identity_inputs_without_a_needed_one_name_it(operation_type: OperationType) -> None:
     with pytest.raises(IdentityInputError) as caught:
         identity_inputs(operation_type, {})
