@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Each process has servers of its own; tests that kill and measure run alone.
+PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help venv check format test test-all demo dev stop chaos lock
@@ -40,10 +42,11 @@ stop: venv ## Stop the development stack, whoever started it
 	$(BIN)/tenantops stack stop
 
 test: venv ## What a visitor runs: under 5 minutes
-	$(BIN)/pytest -m "not long and not chaos"
+	$(BIN)/pytest $(PARALLEL) -m "not long and not chaos"
 
 test-all: venv ## Adds the long tests: kills, restarts, stress
-	$(BIN)/pytest -m "not chaos"
+	$(BIN)/pytest $(PARALLEL) -m "not long and not chaos"
+	$(BIN)/pytest -m "long and not chaos"
 
 chaos: venv ## Twenty kills of the worker in a profile-L backup
 	$(BIN)/pytest -m chaos
