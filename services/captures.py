@@ -39,8 +39,9 @@ from services.capture_pages import (
 )
 from services.capture_records import CaptureStep, Delay, StepResult, TypeProgress, type_result
 from services.contents import ContentReader
+from services.listing_cursors import open_cursor, open_cursors, seal_cursor
 from services.run_errors import NotOwnerError, RunAlreadyClosedError, UnknownRunError
-from services.tenant_keys import TenantKeys
+from services.tenant_keys import TenantCipher, TenantKeys
 from storage import captures as rows
 from storage.contents import insert_contents
 from storage.policies import (
@@ -105,8 +106,9 @@ class CaptureService:
 
     async def progress(self, run_id: UUID) -> dict[str, TypeProgress]:
         """Return how far each type of the run is."""
-        async with self._engine.connect() as connection:
-            found = await rows.select_results(connection, run_id)
+        async with self._engine.begin() as connection:
+            stored = await rows.select_results(connection, run_id)
+            found = await open_cursors(connection, self._keys, stored)
         names = [entry.name for entry in fields(TypeProgress)]
         return {row["resource_type"]: TypeProgress(**{n: row[n] for n in names}) for row in found}
 
@@ -284,10 +286,12 @@ class CaptureService:
     ) -> tuple[PagePlace, PreparedPage] | None:
         async with self._engine.begin() as connection:
             result = await rows.select_result(connection, run_id, step.resource_type)
-            if result is None or not _is_next(result, step):
+            if result is None:
                 return None
             owner = (result["workspace_id"], result["tenant_id"])
             cipher = await self._keys.cipher_within(connection, *owner)
+            if not _is_next(cipher, result, step):
+                return None
             place = PagePlace(*owner, step.resource_type, step.rules, cipher)
             return place, await prepare_page(connection, self._reader, place, step.objects)
 
@@ -302,12 +306,12 @@ class CaptureService:
         result = await rows.select_result(connection, run_id, step.resource_type, lock=True)
         now = self._clock()
         entries = pack_entries(page.entries)
-        if result is None or not _is_next(result, step):
+        if result is None or not _is_next(place.cipher, result, step):
             return StepResult(recorded=False)
         if not await rows.insert_step(connection, result, step.page, entries, now):
             return StepResult(recorded=False)
         await self._write_changes(connection, run_id, place, page, now)
-        going_on = (step.next_page, step.next_cursor)
+        going_on = (step.next_page, seal_cursor(place.cipher, result, step.next_cursor))
         await rows.advance(connection, result, going_on, now, page.counts)
         return StepResult(recorded=True, changed=page.counts[1], unchanged=page.counts[2])
 
@@ -369,15 +373,15 @@ async def _locked(connection: AsyncConnection, run_id: UUID, resource_type: str)
     return result
 
 
-def _is_next(result: Row | None, step: CaptureStep) -> bool:
+def _is_next(cipher: TenantCipher, result: Row, step: CaptureStep) -> bool:
     """Whether the step goes on where the stored listing ends.
 
     Two attempts cut their steps where time and size make them, so equal page numbers alone could
     skip objects: a caller that names its cursor is held to it.
     """
-    if result is None or result["state"] not in _READING or result["epoch"] != step.epoch:
+    if result["state"] not in _READING or result["epoch"] != step.epoch:
         return False
-    if step.cursor is not ... and step.cursor != result["cursor"]:
+    if step.cursor is not ... and step.cursor != open_cursor(cipher, result):
         return False
     # Pages may be counted from 0 or from 1.
     return step.page == result["page"] or (result["page"], step.page) == (0, 1)

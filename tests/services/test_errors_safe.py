@@ -7,109 +7,21 @@ import logging
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import aiohttp
-import asyncpg
 import pytest
-from azure.core.exceptions import ClientAuthenticationError
-from multidict import CIMultiDict, CIMultiDictProxy
-from pydantic import BaseModel, ValidationError
-from sqlalchemy.exc import IntegrityError
 from temporalio.api.failure.v1 import Failure
 from temporalio.exceptions import ApplicationError
-from yarl import URL
 
 from activities.errors import safe_errors
 from commands.errors import explain
 from contracts.converter import data_converter
 from services.logs import configure_logging
+from tests.end_to_end.hostile_errors import SHAPES, Shape, nested_groups, plain
 
 # No pattern knows it: only what is allowed may pass.
 SECRET = "plum-anchor-velvet"
-
-
-class Counted(BaseModel):
-    count: int
-
-
-def plain() -> Exception:
-    return ValueError(SECRET)
-
-
-def with_attributes() -> Exception:
-    error = OSError(5, SECRET, SECRET)
-    error.reason_code = SECRET  # type: ignore[attr-defined]  # as foreign errors may
-    error.retry_after = SECRET  # type: ignore[attr-defined]  # as foreign errors may
-    error.add_note(SECRET)
-    return error
-
-
-def with_causes() -> Exception:
-    outer, inner = KeyError(SECRET), RuntimeError(SECRET)
-    inner.__context__ = LookupError(SECRET)
-    outer.__cause__ = inner
-    return outer
-
-
-def nested_groups() -> Exception:
-    return ExceptionGroup(SECRET, [plain(), ExceptionGroup(SECRET, [with_causes()])])
-
-
-def class_made_at_run_time() -> Exception:
-    made: type[Exception] = type(SECRET, (Exception,), {"reason_code": SECRET})
-    return made(SECRET)
-
-
-def undecodable() -> Exception:
-    return UnicodeDecodeError("utf-8", SECRET.encode(), 0, 1, SECRET)
-
-
-def refused_by_a_model() -> Exception:
-    try:
-        Counted.model_validate({"count": SECRET})
-    except ValidationError as error:
-        return error
-    raise AssertionError
-
-
-def row_of_postgresql() -> Exception:
-    cause = asyncpg.UniqueViolationError(f"duplicate key {SECRET}")
-    cause.detail = f"Key (name)=({SECRET}) already exists."
-    error = IntegrityError(f"INSERT {SECRET}", {"name": SECRET}, cause)
-    error.__cause__ = cause
-    return error
-
-
-def refused_by_login() -> Exception:
-    return ClientAuthenticationError(message=f"AADSTS50020: {SECRET}")
-
-
-def answer_of_http() -> Exception:
-    headers = CIMultiDictProxy(CIMultiDict({"Authorization": SECRET}))
-    request = aiohttp.RequestInfo(URL(f"https://x/?sig={SECRET}"), "GET", headers)
-    return aiohttp.ClientResponseError(request, (), message=SECRET, headers=headers)
-
-
-def application_error() -> Exception:
-    return ApplicationError(SECRET, SECRET, {"token": SECRET}, type=SECRET)
-
-
-SHAPES = (
-    plain,
-    with_attributes,
-    with_causes,
-    nested_groups,
-    class_made_at_run_time,
-    undecodable,
-    refused_by_a_model,
-    row_of_postgresql,
-    refused_by_login,
-    answer_of_http,
-    application_error,
-)
-Shape = Callable[[], Exception]
 
 
 def named(shape: Shape) -> str:
@@ -129,7 +41,7 @@ def stream() -> Iterator[io.StringIO]:
 
 
 def raised(shape: Shape) -> Exception:
-    error = shape()
+    error = shape(SECRET)
     try:
         raise error  # noqa: TRY301 - gives it a traceback whose source lines hold names only
     except Exception as caught:  # noqa: BLE001 - any shape
@@ -142,7 +54,7 @@ def test_error_that_crosses_temporal_says_nothing_of_the_secret(
 ) -> None:
     converter, failure = data_converter(), Failure()
     with pytest.raises(ApplicationError) as caught, safe_errors("read_lane"):
-        raise shape()
+        raise shape(SECRET)
     for error in (caught.value, raised(shape)):
         converter.failure_converter.to_failure(error, converter.payload_converter, failure)
         assert SECRET.encode() not in failure.SerializeToString()
@@ -169,7 +81,7 @@ async def test_task_that_nobody_awaits_is_logged_without_the_secret(
     stream: io.StringIO, shape: Shape
 ) -> None:
     async def fail() -> None:
-        raise shape()
+        raise shape(SECRET)
 
     loop = asyncio.get_running_loop()
     before = loop.get_exception_handler()
@@ -195,13 +107,13 @@ def test_error_that_nobody_catches_is_logged_without_its_text(stream: io.StringI
 
 
 def raised_in_thread() -> None:
-    raise plain()
+    raise plain(SECRET)
 
 
 def test_error_of_a_finalizer_is_logged_without_its_text(stream: io.StringIO) -> None:
     class Broken:
         def __del__(self) -> None:
-            raise plain()
+            raise plain(SECRET)
 
     broken = Broken()
     del broken

@@ -1,0 +1,258 @@
+"""A worker or a command that breaks everywhere with texts that hold secrets.
+
+Run as a program: `python -m tests.end_to_end.sabotage PLAN worker|COMMAND…`. The plan says which
+texts, and whether the redactor is on. Without it everything that keeps foreign text away is taken
+out, so that a search can prove that it finds what leaks.
+"""
+
+import asyncio
+import gc
+import itertools
+import json
+import logging
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import aiohttp
+import pytest
+from sqlalchemy import text as sql
+
+from tests.end_to_end.hostile_errors import SHAPES
+
+Patch = pytest.MonkeyPatch
+Method = Callable[..., Coroutine[Any, Any, Any]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """texts: what exceptions say. times: how often each place breaks before it works."""
+
+    texts: tuple[str, ...]
+    has_redactor: bool = True
+    times: int = 2
+
+    def write(self, file: Path) -> None:
+        file.write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, file: Path) -> "Plan":
+        values = json.loads(file.read_text())
+        return cls(**values | {"texts": tuple(values["texts"])})
+
+
+class Sabotage:
+    """Breaks places of the product, each with every shape of exception in turn."""
+
+    def __init__(self, plan: Plan, patch: Patch) -> None:
+        self._plan = plan
+        self._patch = patch
+        self._text = " | ".join(plan.texts)
+        self._shapes: Iterator[Any] = itertools.cycle(SHAPES)
+
+    def install(self) -> None:
+        """Break what a worker does."""
+        from graph.reading import ResourceReader
+        from graph.transport import Transport
+        from services.admission import AdmissionService
+        from services.captures import CaptureService
+        from services.contents import ContentReader
+        from services.directory_role_definitions import DirectoryRoleDefinitionsService
+        from services.lane_reading import LaneReader
+        from services.run_gate import RunGate
+
+        for owner, name in (
+            (AdmissionService, "admit_call"),
+            (RunGate, "begin"),
+            (RunGate, "complete"),
+            (ContentReader, "documents_within"),
+            (DirectoryRoleDefinitionsService, "sync"),
+            (LaneReader, "read"),
+        ):
+            self._break(owner, name, len(SHAPES) // 3)
+        self._break(CaptureService, "record_step", self._plan.times, self._repeat_row)
+        self._break(Transport, "_exchange", self._plan.times, self._quote_request)
+        self._break_pages(ResourceReader)
+        self._break_workflows()
+        self._break_heartbeats(LaneReader)
+        self._break_unseen(LaneReader)
+
+    def error(self) -> Exception:
+        """Return the next shape."""
+        made: Exception = next(self._shapes)(self._text)
+        return made
+
+    def _break(self, owner: type, name: str, times: int, fail: Method | None = None) -> None:
+        """Let a method fail so often before it works."""
+        method: Method = getattr(owner, name)
+        left = itertools.count(times, -1)
+
+        async def broken(this: Any, *arguments: Any, **named: Any) -> Any:
+            if next(left) <= 0:
+                return await method(this, *arguments, **named)
+            if fail is not None:
+                await fail(this, *arguments)
+            raise self.error()
+
+        self._patch.setattr(owner, name, broken)
+
+    async def _repeat_row(self, captures: Any, *_: Any) -> NoReturn:
+        """Violate a unique constraint for real: PostgreSQL quotes the row in its detail."""
+        async with captures._engine.begin() as connection:
+            # What the server itself writes down of a statement is for its operator to decide.
+            await connection.execute(sql("SET LOCAL log_min_messages = panic"))
+            await connection.execute(sql("CREATE TEMP TABLE planted (name text UNIQUE)"))
+            twice = sql("INSERT INTO planted SELECT left(:v, 2000) FROM generate_series(1, 2)")
+            await connection.execute(twice, {"v": self._text})
+        raise AssertionError
+
+    async def _quote_request(self, _transport: Any, *arguments: Any) -> NoReturn:
+        """Quote the headers that were to be sent, the product's real token among them."""
+        raise aiohttp.ClientConnectionError(f"{self._text} {arguments}")
+
+    def _break_pages(self, reader: Any) -> None:
+        pages = reader.pages
+        left = itertools.count(len(SHAPES), -1)
+
+        async def broken(this: Any, cursor: str | None = None) -> AsyncIterator[Any]:
+            async for page in pages(this, cursor):
+                if next(left) > 0:
+                    raise self.error()
+                yield page
+
+        self._patch.setattr(reader, "pages", broken)
+
+    def _break_workflows(self) -> None:
+        """Break code that workflows run: these modules pass through the sandbox."""
+        import contracts.search_attributes as attributes
+
+        for name in ("outcome_update", "run_attributes"):
+            function = getattr(attributes, name)
+            left = itertools.count(self._plan.times, -1)
+
+            def broken(*arguments: Any, _left: Any = left, _function: Any = function) -> Any:
+                if next(_left) > 0:
+                    raise self.error()
+                return _function(*arguments)
+
+            self._patch.setattr(attributes, name, broken)
+
+    def _break_heartbeats(self, reader: Any) -> None:
+        progress = reader.progress
+        left = itertools.count(self._plan.times, -1)
+
+        def broken(this: Any) -> Any:
+            if next(left) > 0:
+                raise self.error()
+            return progress(this)
+
+        self._patch.setattr(reader, "progress", broken)
+
+    def _break_unseen(self, reader: Any) -> None:
+        """Break where nobody catches, beside every reading of a lane."""
+        read = reader.read
+
+        async def broken(this: Any) -> Any:
+            await self._stray()
+            return await read(this)
+
+        self._patch.setattr(reader, "read", broken)
+
+    async def _stray(self) -> None:
+        async def fail() -> None:
+            raise self.error()
+
+        task = asyncio.create_task(fail())
+        await asyncio.wait([task])
+        del task
+        asyncio.get_running_loop().call_soon(self._fail)
+        thread = threading.Thread(target=self._fail, name="stray")
+        thread.start()
+        thread.join()
+        _Finalized(self.error)
+        gc.collect()
+        warnings.warn(self._text, stacklevel=1)
+        foreign = logging.getLogger("aiohttp.client")
+        foreign.warning("Can not load response cookies: %s", self._text)
+        foreign.error(f"Unclosed connection {self._text}")
+        logging.getLogger("planted").debug(self._text)
+
+    def _fail(self) -> NoReturn:
+        raise self.error()
+
+
+class _Finalized:
+    def __init__(self, error: Callable[[], Exception]) -> None:
+        self._error = error
+
+    def __del__(self) -> None:
+        raise self._error()
+
+
+def turn_redactor_off(patch: Patch) -> None:
+    """Let everything through that the product keeps away: this is the control of the search."""
+    from temporalio.contrib.pydantic import pydantic_data_converter
+
+    import services.logs
+    from services.tenant_keys import TenantCipher
+
+    patch.setattr("services.temporal_client.data_converter", lambda: pydantic_data_converter)
+    patch.setattr("activities.errors.as_operation_error", lambda error: error)
+    patch.setattr(services.logs.RedactingFormatter, "format", _plain_line)
+    patch.setattr("services.logs.log_stray_errors", lambda: None)
+    patch.setattr(TenantCipher, "seal", lambda _cipher, plaintext, _context: plaintext)
+    patch.setattr(TenantCipher, "open", lambda _cipher, sealed, _context: sealed)
+    patch.setattr("graph.client.response_error", _quoted_answer)
+    patch.setattr("graph.batch_runs.item_error", _quoted_item)
+    patch.setattr("graph.tokens._translate", _quoted_refusal)
+    patch.setattr("graph.transport._translate", _quoted_refusal)
+    patch.setattr("commands.errors.explain", _quoted_explanation)
+    patch.setattr("commands.session.explain", _quoted_explanation)
+
+
+def _plain_line(_formatter: object, record: logging.LogRecord) -> str:
+    return logging.Formatter("%(levelname)s %(name)s %(message)s").format(record)
+
+
+def _quoted_answer(_call: object, response: Any, _request_id: str) -> NoReturn:
+    raise RuntimeError(f"{response.status} {dict(response.headers)} {response.body.decode()}")
+
+
+def _quoted_item(_link: str, _target: object, answer: Any) -> NoReturn:
+    raise RuntimeError(f"{answer.status} {json.dumps(answer.body)}")
+
+
+def _quoted_refusal(error: Exception, *_: object) -> NoReturn:
+    raise RuntimeError(str(error)) from error
+
+
+def _quoted_explanation(error: Exception) -> Any:
+    from commands.errors import Explanation
+
+    return Explanation("".join(traceback.format_exception(error)))
+
+
+def main(arguments: list[str]) -> None:
+    """Run a sabotaged worker, or a command."""
+    plan = Plan.read(Path(arguments[0]))
+    with pytest.MonkeyPatch.context() as patch:
+        if not plan.has_redactor:
+            turn_redactor_off(patch)
+        if arguments[1:] == ["worker"]:
+            Sabotage(plan, patch).install()
+            from worker import main as work
+
+            work()
+            return
+        from commands.tree import root
+
+        root()(arguments[1:], prog_name="tenantops")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

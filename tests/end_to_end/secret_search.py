@@ -1,0 +1,202 @@
+"""Looking for planted secrets in bytes, however they are packed, and in all that servers keep.
+
+What is compressed, base64, hex, percent-encoded, escaped or UTF-16 is unpacked again and again;
+what is encrypted stays closed, as it does for somebody who holds a stolen disk.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+import sqlite3
+import zlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import asyncpg
+import zstandard
+from google.protobuf.message import Message
+from temporalio.client import Client
+
+DEEPEST = 8
+LARGEST_UNPACKED = 64 * 1024 * 1024
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}")
+_HEX = re.compile(rb"[0-9A-Fa-f]{16,}")
+_ESCAPE = re.compile(rb'\\(?:u00([0-9A-Fa-f]{2})|x([0-9A-Fa-f]{2})|(["\\/nrt]))')
+_WHITE = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+_PACKED = {b"\x28\xb5\x2f\xfd": "zstd", b"\x1f\x8b\x08": "gzip", b"\x78\x9c": "zlib"}
+
+
+@dataclass(slots=True)
+class SecretSearch:
+    """Finds the cores of secrets. `found` is secret → places; `places` counts bytes by place."""
+
+    cores: dict[str, str]
+    found: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    places: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _seen: set[bytes] = field(default_factory=set)
+
+    def look(self, place: str, content: object) -> None:
+        """Search bytes, or the text of anything else; the same content is unpacked once a place."""
+        raw = content if isinstance(content, bytes) else str(content).encode(errors="replace")
+        self.places[place] += len(raw)
+        digest = hashlib.sha256(place.encode() + raw).digest()
+        if digest not in self._seen:
+            self._seen.add(digest)
+            for name in secrets_in(raw, self.cores):
+                self.found[name].add(place)
+
+    @property
+    def byte_count(self) -> int:
+        return sum(self.places.values())
+
+    def report(self) -> str:
+        """Each secret that was found and where, for people."""
+        lines = [
+            f"{name}: {', '.join(sorted(where))}" for name, where in sorted(self.found.items())
+        ]
+        return "\n".join(lines) or "nothing found"
+
+
+def secrets_in(raw: bytes, cores: Mapping[str, str]) -> set[str]:
+    """Return the names of the secrets whose core is in `raw`, however it is packed there."""
+    needles = {name: core.lower().encode() for name, core in cores.items()}
+    found: set[str] = set()
+    seen: set[bytes] = set()
+    waiting = [(raw, 0)]
+    while waiting:
+        blob, depth = waiting.pop()
+        digest = hashlib.sha256(blob).digest()
+        if digest in seen:
+            continue
+        seen.add(digest)
+        lowered = blob.lower()
+        found |= {name for name, needle in needles.items() if needle in lowered}
+        if depth < DEEPEST:
+            waiting.extend((inner, depth + 1) for inner in unpacked(blob))
+    return found
+
+
+def unpacked(blob: bytes) -> Iterator[bytes]:
+    """Yield everything that `blob` may be a packing of, or may hold a packing of."""
+    yield from _decompressed(blob)
+    for match in _BASE64.finditer(blob):
+        yield from _from_base64(match.group())
+    for match in _HEX.finditer(blob):
+        run = match.group()
+        for start in (0, 1):
+            even = run[start : start + (len(run) - start) // 2 * 2]
+            yield binascii.unhexlify(even)
+    if b"\\" in blob:
+        yield _ESCAPE.sub(_unescaped, blob)
+    if b"%" in blob:
+        yield unquote_to_bytes(blob)
+    if b"\0" in blob:
+        yield blob.replace(b"\0", b"")
+
+
+def _from_base64(run: bytes) -> Iterator[bytes]:
+    standard = run.translate(bytes.maketrans(b"-_", b"+/"))
+    # A run may begin in the middle of a group, where other such characters stand before it.
+    for start in range(4):
+        whole = standard[start:]
+        rest = len(whole) % 4
+        # One character alone holds no byte.
+        kept = whole[:-1] if rest == 1 else whole
+        yield base64.b64decode(kept + b"=" * (-len(kept) % 4))
+
+
+def _decompressed(blob: bytes) -> Iterator[bytes]:
+    for magic, kind in _PACKED.items():
+        at = blob.find(magic)
+        while at >= 0:
+            try:
+                if kind == "zstd":
+                    inflate = zstandard.ZstdDecompressor().decompressobj()
+                    yield inflate.decompress(blob[at:])
+                else:
+                    window = 31 if kind == "gzip" else 15
+                    yield zlib.decompressobj(window).decompress(blob[at:], LARGEST_UNPACKED)
+            except (zlib.error, zstandard.ZstdError):
+                pass
+            at = blob.find(magic, at + 1)
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    code = match.group(1) or match.group(2)
+    if code:
+        return bytes([int(code, 16)])
+    return _WHITE.get(match.group(3), match.group(3))
+
+
+async def search_postgresql(search: SecretSearch, url: str) -> None:
+    """Look into every column of every row of every table, system catalogs left out."""
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    try:
+        for table in await connection.fetch(_TABLES):
+            name = f'"{table["schemaname"]}"."{table["tablename"]}"'
+            async with connection.transaction():
+                async for row in connection.cursor(f"SELECT * FROM {name}"):
+                    for column, value in row.items():
+                        search.look(f"postgresql {table['tablename']}.{column}", value)
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
+
+
+_TABLES = """
+    SELECT schemaname, tablename FROM pg_tables
+    WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2
+"""
+
+
+def search_files(search: SecretSearch, place: str, *paths: Path) -> None:
+    """Look into files, and into every file below folders; a folder is one place."""
+    for path in paths:
+        for file in [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]:
+            search.look(f"{place} {path.name}", file.read_bytes().rstrip(b"\0"))
+
+
+def search_sqlite(search: SecretSearch, file: Path) -> None:
+    """Look into every value of a database file; in its raw bytes a long value may be in pieces."""
+    connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+    try:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        for (table,) in tables.fetchall():
+            for row in connection.execute(f'SELECT * FROM "{table}"'):
+                for value in row:
+                    if isinstance(value, bytes | str):
+                        search.look(f"temporal database {table}", value)
+    finally:
+        connection.close()
+
+
+async def search_temporal(search: SecretSearch, client: Client) -> None:
+    """Look into every history, description, schedule and visibility record."""
+    async for execution in client.list_workflows():
+        search.look("temporal visibility", _raw(execution.raw_info))
+        handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
+        description = await handle.describe()
+        search.look("temporal description", _raw(description.raw_description))
+        async for event in handle.fetch_history_events():
+            kind = event.WhichOneof("attributes")
+            search.look(f"temporal {execution.workflow_type} {kind}", _raw(event))
+    async for schedule in await client.list_schedules():
+        found = await client.get_schedule_handle(schedule.id).describe()
+        search.look("temporal schedule", _raw(found.raw_description))
+
+
+async def open_descriptions(client: Client) -> AsyncIterator[bytes]:
+    """Yield what Temporal shows of running executions: heartbeats, last failures of activities."""
+    async for execution in client.list_workflows('ExecutionStatus = "Running"'):
+        handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
+        yield _raw((await handle.describe()).raw_description)
+
+
+def _raw(message: Any) -> bytes:
+    assert isinstance(message, Message)
+    return message.SerializeToString()
