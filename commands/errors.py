@@ -170,8 +170,10 @@ def _of_runs(error: Exception) -> Explanation | None:
     from services.run_errors import OperationRunError
     from services.run_reads import CursorError, IdPrefixError
 
-    if isinstance(error, CursorError | IdPrefixError):
-        return Explanation(str(error), EXIT_WRONG_INPUT)
+    if isinstance(error, CursorError):
+        return Explanation(f"--cursor: {error}", EXIT_WRONG_INPUT, "--cursor")
+    if isinstance(error, IdPrefixError):
+        return Explanation(f"RUN: {error}", EXIT_WRONG_INPUT, "RUN")
     return Explanation(str(error)) if isinstance(error, OperationRunError) else None
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from commands.errors import InputError
-from commands.run_views import LinkBase
+from commands.links import LinkBase
 from commands.screen import moment
 from commands.session import Session
 

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from commands.failure_views import failure_documents, failure_parts
+from commands.links import LinkBase
 from commands.screen import cell, details, duration, plain, short_id, styled, table
 from domain.counts import counts_text
-from domain.failures import parse_failures
-from domain.reasons import next_step_links, reason
+from domain.reasons import reason
 from domain.runs import RunOutcome, RunStatus
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 # What a run's context tells people; the rest serves the machinery.
 _TOLD = ("trigger", "scheduled_for", "waiting_for", "policy_types", "backup_set_id", "reason_code")
+_RELATED = {
+    "provider_connection_id": "Connection",
+    "backup_schedule_id": "Schedule",
+    "backup_set_id": "Backup set",
+}
 _RESULT_COLUMNS = (
     "Resource type",
     "State",
@@ -34,26 +39,6 @@ _RESULT_COLUMNS = (
     "#Not given",
     "Reason",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkBase:
-    """Where pages of runs are: the hub and the Temporal UI, None where there is none."""
-
-    hub_url: str | None
-    temporal_ui_url: str | None
-    namespace: str
-
-    def page(self, path: str) -> str:
-        """Return the link of one of our paths; the bare path without a hub (row 27)."""
-        return f"{(self.hub_url or '').rstrip('/')}{path}"
-
-    def temporal(self, workflow_id: str) -> str | None:
-        """Return the page of a workflow in the Temporal UI."""
-        if self.temporal_ui_url is None:
-            return None
-        root = f"{self.temporal_ui_url.rstrip('/')}/namespaces/{quote(self.namespace, safe='')}"
-        return f"{root}/workflows/{quote(workflow_id, safe='')}"
 
 
 def summary_document(run: "RunSummary") -> dict[str, Any]:
@@ -123,23 +108,6 @@ def detail_document(detail: "RunDetail", links: LinkBase) -> dict[str, Any]:
     }
 
 
-def failure_documents(detail: "RunDetail", links: LinkBase) -> list[dict[str, Any]]:
-    """Return the failures with the words of the reason catalog."""
-    known = {**detail.run.context, "operation_run_id": str(detail.run.id)}
-    return [
-        {
-            **failure.to_json(),
-            "label": reason(failure.reason_code).label,
-            "actionability": reason(failure.reason_code).actionability,
-            "next_steps": [
-                {"label": step["label"], "url": links.page(step["url"])}
-                for step in next_step_links(failure.reason_code, known)
-            ],
-        }
-        for failure in parse_failures(detail.run.failure_summary)
-    ]
-
-
 def detail_parts(
     detail: "RunDetail", links: LinkBase, tenants: Mapping[object, str]
 ) -> Iterable[RenderableType]:
@@ -148,12 +116,9 @@ def detail_parts(
     if detail.results:
         yield Text()
         yield results_table(detail.results)
-    failures = failure_documents(detail, links)
-    if failures:
-        yield Text("\nWhat went wrong" if detail.run.outcome != "pending" else "\nSo far")
-        yield from (_failure(failure) for failure in failures)
+    yield from failure_parts(detail, links)
     yield Text()
-    yield details((name.replace("_", " "), link) for name, link in _shown_links(detail, links))
+    yield details(_shown_links(detail, links))
 
 
 def _header(detail: "RunDetail", tenants: Mapping[object, str]) -> Table:
@@ -190,7 +155,6 @@ def _result(result: "ResultView") -> tuple[object, ...]:
         code = "provider_permission_denied"
     why = [] if code is None else [reason(code).label]
     why += [f"{reason(each).label}: {count}" for each, count in result.reason_counts.items()]
-    why += [f"grant {' or '.join(result.missing_scopes)}"] if result.missing_scopes else []
     return (
         result.resource_type,
         _result_state(result, code),
@@ -212,19 +176,6 @@ def _result_state(result: "ResultView", code: str | None) -> Text:
     if code is not None:
         return cell(reason(code).reason_class.value)
     return cell("partial" if result.failed else "complete")
-
-
-def _failure(failure: Mapping[str, Any]) -> Text:
-    where = f" · {failure['resource_type']}" if "resource_type" in failure else ""
-    count = f" x {failure['count']}" if "count" in failure else ""
-    text = styled(f"  {failure['label']}{where}{count}\n", "bold")
-    text += styled(f"    {failure['message']}\n", "")
-    for step in failure["next_steps"]:
-        text += styled(f"    → {step['label']}: {step['url']}\n", "")
-    diagnostic = [failure["code"], failure["reason_code"]]
-    if "request_id" in failure:
-        diagnostic.append(f"request-id {failure['request_id']}")
-    return text + styled(f"    {' · '.join(diagnostic)}", "dim")
 
 
 def _reason_line(code: object) -> str | None:
@@ -257,11 +208,16 @@ def _links(detail: "RunDetail", links: LinkBase) -> dict[str, Any]:
 
 def _shown_links(detail: "RunDetail", links: LinkBase) -> list[tuple[str, str | None]]:
     made = _links(detail, links)
+    related = (
+        (_RELATED[link.key], links.place(link.path))
+        for link in detail.related
+        if link.key in _RELATED
+    )
     return [
         ("Page", made["run"] if links.hub_url else None),
         ("Temporal", made["temporal_ui"]),
         ("Query", f"temporal workflow list --query '{made['temporal_query']}'"),
-        *((key.removesuffix("_id"), path) for key, path in made["related"].items()),
+        *related,
     ]
 
 
@@ -272,6 +228,8 @@ class ProgressView:
     sentence: str
     done: int | None = None
     of: int | None = None
+    # What is counted.
+    parts: str = "types"
 
 
 def progress_of(detail: "RunDetail", now: datetime | None = None) -> ProgressView:
@@ -296,5 +254,5 @@ def progress_of(detail: "RunDetail", now: datetime | None = None) -> ProgressVie
     counts = run.summary_counts
     if counts.get("total"):
         sentence = f"{detail.label} for {since}"
-        return ProgressView(sentence, counts.get("processed", 0), counts["total"])
+        return ProgressView(sentence, counts.get("processed", 0), counts["total"], "items")
     return ProgressView(f"{detail.label} running for {since}")

@@ -195,5 +195,6 @@ def _notes(stored: "StoredSchedule", warnings: Sequence[DstWarning]) -> Iterable
     if stored.is_enabled and not stored.is_archived:
         spec = stored.definition.spec
         yield slots_table(spec, next_slots(spec, datetime.now(UTC), _SHOWN_SLOTS))
-    for warning in warnings:
+    # The coming spring and autumn; the years after them are in the JSON.
+    for warning in warnings[:2]:
         yield styled(f"The clocks change: {warning.advice}.", "yellow")

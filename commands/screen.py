@@ -110,15 +110,24 @@ def plain(value: Any) -> Any:
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None
 ) -> Table:
-    """Return a table; columns that begin with `#` hold numbers, None shows as a dash."""
+    """Return a table; columns that begin with `#` hold numbers, None shows as a dash.
+
+    A column without a single value is left out, which leaves room for those that have some.
+    """
+    listed = list(rows)
+    kept = [
+        number
+        for number in range(len(columns))
+        if not listed or any(row[number] not in (None, "") for row in listed)
+    ]
     result = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
-    for column in columns:
+    for column in (columns[number] for number in kept):
         is_number = column.startswith("#")
         result.add_column(
             column.removeprefix("#"), justify="right" if is_number else "left", overflow="fold"
         )
-    for row in rows:
-        result.add_row(*(cell(value) for value in row))
+    for row in listed:
+        result.add_row(*(cell(row[number]) for number in kept))
     return result
 
 

@@ -47,7 +47,7 @@ def choose(
         return found[0]
     if found:
         raise InputError(field, f"fits {len(found)} {kind}s", f"give the id: {_listed(found)}")
-    mend = f"there are {_listed(known)}" if known else "there are none yet"
+    mend = f"choose from {_listed(known)}" if known else "there are none yet"
     raise InputError(field, f"names no {kind}", mend)
 
 

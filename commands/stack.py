@@ -125,6 +125,34 @@ def env(state_dir: DirectoryOption = None, as_json: JsonOption = False) -> None:
     _conduct(work, screen)
 
 
+@app.command("tenants", epilog=examples("tenantops stack tenants"))
+def tenants(state_dir: DirectoryOption = None, as_json: JsonOption = False) -> None:
+    """List the tenants of the local Graph with the app ids and secret files to connect to them."""
+    screen = Screen(as_json=as_json)
+
+    def work() -> None:
+        from commands.stack_tenants import local_apps
+
+        stack = open_stack(state_dir)
+        if not stack.status().is_supervised:
+            raise CommandError("the stack does not run; start it with `tenantops stack start`")
+        apps = asyncio.run(local_apps(stack))
+        rows = [
+            (
+                entry.tenant_name,
+                entry.entra_tenant_id,
+                entry.app_name,
+                entry.app_id,
+                entry.secret_file,
+            )
+            for entry in apps
+        ]
+        columns = ("Tenant", "Entra id", "App", "App id", "Secret file")
+        screen.show({"apps": apps}, lambda: [table(columns, rows)])
+
+    _conduct(work, screen)
+
+
 def open_stack(
     directory: Path | None, ports: "Mapping[PortName, int] | None" = None, graph: Any = None
 ) -> "Stack":

@@ -1,15 +1,18 @@
 """Starting an operation from the command line: request, decision, and waiting if wanted."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import typer
-from rich.table import Table
+from rich.console import RenderableType
+from rich.text import Text
 
 from commands.errors import EXIT_FAILED, EXIT_WRONG_INPUT
+from commands.links import LinkBase
 from commands.run_finding import link_base, tenant_names
-from commands.run_views import LinkBase, detail_document, detail_parts
+from commands.run_views import detail_document, detail_parts
 from commands.screen import details
 from commands.session import Session
 from commands.watching import follow, is_good
@@ -71,7 +74,7 @@ async def start_and_report(session: Session, start: Start) -> None:
     document = _document(decision, key, principal.name, links)
     is_started = decision.decision in _GOOD and decision.operation_run_id is not None
     if not is_started or not (start.wait or start.watch):
-        session.screen.show(document, lambda: [_report(start, decision, document)])
+        session.screen.show(document, lambda: _report(start, decision, links))
         _exit_for(decision)
         return
     assert decision.operation_run_id is not None  # noqa: S101 - just checked
@@ -104,30 +107,34 @@ def _document(
         "idempotency_key": key,
         "principal": principal,
         "explanation": None if code is None else reason(code).explanation,
-        "next_steps": [] if code is None else _steps(decision, links),
+        "next_steps": [
+            {"label": label, "url": links.page(path)} for label, path in _steps(decision)
+        ],
     }
 
 
-def _steps(decision: "OperationDecision", links: LinkBase) -> list[dict[str, str]]:
+def _steps(decision: "OperationDecision") -> list[tuple[str, str]]:
+    if decision.reason_code is None:
+        return []
     context = {"operation_run_id": str(decision.operation_run_id)}
-    return [
-        {"label": step["label"], "url": links.page(step["url"])}
-        for step in next_step_links(decision.reason_code or "", context)
-    ]
+    steps = next_step_links(decision.reason_code, context)
+    return [(step["label"], step["url"]) for step in steps]
 
 
-def _report(start: Start, decision: "OperationDecision", document: dict[str, Any]) -> Table:
+def _report(
+    start: Start, decision: "OperationDecision", links: LinkBase
+) -> Iterable[RenderableType]:
     code = decision.reason_code
     run_id = decision.operation_run_id
-    steps = [(f"→ {step['label']}", step["url"]) for step in document["next_steps"]]
-    return details(
+    yield Text(_sentence(start, decision))
+    page = None if run_id is None else links.page(run_path(run_id))
+    yield details(
         (
-            ("", _sentence(start, decision)),
             ("Why", None if code is None else f"{reason(code).label}: {reason(code).explanation}"),
             ("Field", ", ".join(decision.fields) or None),
-            *steps,
+            *((f"→ {label}", links.place(path)) for label, path in _steps(decision)),
             ("Run", run_id),
-            ("Page", document["link"]),
+            ("Page", page if links.hub_url else None),
             ("Follow", None if run_id is None else f"tenantops runs watch {run_id}"),
         )
     )

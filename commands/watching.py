@@ -11,7 +11,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TextColumn
+from rich.progress_bar import ProgressBar
+from rich.text import Text
 
 from commands.run_finding import read_detail
 from commands.run_views import ProgressView, progress_of
@@ -57,12 +59,12 @@ class ProgressDisplay:
             self._progress = Progress(
                 SpinnerColumn(),
                 TextColumn("{task.description}"),
-                BarColumn(bar_width=24),
-                MofNCompleteColumn(),
+                KnownBar(bar_width=24),
+                TextColumn("{task.fields[numbers]}"),
                 console=screen.err,
                 transient=True,
             )
-            self._task = self._progress.add_task("", total=None)
+            self._task = self._progress.add_task("", total=None, numbers="")
             self._show = self._redraw
         elif is_live:
             self._show = self._write_line
@@ -92,6 +94,7 @@ class ProgressDisplay:
             description=printable(view.sentence),
             completed=view.done or 0,
             total=view.of,
+            numbers=numbers_text(view),
         )
 
     def _write_line(self, view: ProgressView) -> None:
@@ -99,5 +102,17 @@ class ProgressDisplay:
         numbers = (view.done, view.of)
         if numbers != self._last:
             self._last = numbers
-            known = f" ({view.done} of {view.of} types done)" if view.of else ""
-            self._screen.note(f"{view.sentence}{known}")
+            self._screen.note(f"{view.sentence} {numbers_text(view)}".rstrip())
+
+
+class KnownBar(BarColumn):
+    """A bar that is there only when the total is known; rich would pulse without one."""
+
+    def render(self, task: Task) -> ProgressBar | Text:  # type: ignore[override] # nothing is right
+        """Return the bar, or nothing."""
+        return Text() if task.total is None else super().render(task)
+
+
+def numbers_text(view: ProgressView) -> str:
+    """Return how many parts are done of how many; empty while nobody can say."""
+    return "" if view.of is None else f"{view.done} of {view.of} {view.parts}"
