@@ -48,14 +48,16 @@ _HEARTBEAT_THROTTLE = timedelta(seconds=10)
 
 def activities_of(services: Services) -> Sequence[Callable[..., Any]]:
     """Return every activity, bound to its services."""
-    admission = AdmissionActivities(admission=services.admission, waiting=services.waiting)
+    admission = AdmissionActivities(
+        admission=services.admission, starts=services.starts, waiting=services.waiting
+    )
     recording = RunRecordingActivities(gate=services.gate)
     backup = BackupActivities(reading=services.reading)
     roles = DirectoryRoleDefinitionsActivities(roles=services.roles)
     return (
         admission.admit,
         admission.fail_dispatch,
-        admission.read_state,
+        admission.is_started,
         admission.await_outcome,
         recording.begin_run,
         recording.await_turn,

@@ -12,16 +12,24 @@ from contracts.progress import Progress
 
 if TYPE_CHECKING:
     from services.admission import AdmissionService
+    from services.operation_starts import OperationStarts
     from services.run_waiting import RunWaiting
 
 AWAIT_OUTCOME_HEARTBEAT = 30.0
 
 
 class AdmissionActivities:
-    """Local activities, but for `await_outcome`; each is one short transaction."""
+    """Local activities, but for `await_outcome`; each is short and may run twice."""
 
-    def __init__(self, *, admission: "AdmissionService", waiting: "RunWaiting") -> None:
+    def __init__(
+        self,
+        *,
+        admission: "AdmissionService",
+        starts: "OperationStarts",
+        waiting: "RunWaiting",
+    ) -> None:
         self._admission = admission
+        self._starts = starts
         self._waiting = waiting
 
     @activity.defn
@@ -37,10 +45,10 @@ class AdmissionActivities:
             return await self._admission.fail_dispatch(run.operation_run_id)
 
     @activity.defn
-    async def read_state(self, run: RunReference) -> RunState:
-        """Return where the run is."""
-        with safe_errors("read_state"):
-            return await self._waiting.state(run.operation_run_id)
+    async def is_started(self, run: RunReference) -> bool:
+        """Return whether the run's own execution has its workflow ID, or needs it no more."""
+        with safe_errors("is_started"):
+            return await self._starts.is_started(run.operation_run_id)
 
     @activity.defn
     async def await_outcome(self, run: RunReference) -> RunState:

@@ -5,6 +5,7 @@ Wire names are fixed by the architecture, section 4. A caller in any language se
 """
 
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field, JsonValue
@@ -13,6 +14,9 @@ from contracts.payload import OuterPayload, Payload
 
 FRONT_DOOR_WORKFLOW = "RequestOperationWorkflow"
 TASK_QUEUE = "tenant-operations"
+
+# Text that PostgreSQL and a terminal can show: no control characters, NUL above all.
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 class Decision(StrEnum):
@@ -45,9 +49,9 @@ class OperationRequest(OuterPayload):
     # Only what changes the effect; each type names its inputs and refuses others.
     inputs: dict[str, JsonValue] = Field(default_factory=dict)
     # Name of a registered service principal; null is the authority of a schedule's own slot.
-    principal: str | None = Field(default=None, min_length=1, max_length=200)
+    principal: Line | None = None
     # The same key always gets the same decision; null: the front door uses its own run id.
-    idempotency_key: str | None = Field(default=None, min_length=1, max_length=200)
+    idempotency_key: Line | None = None
     # Whether to answer only when the run is completed, with its outcome.
     wait: bool = False
 

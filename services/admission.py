@@ -27,6 +27,8 @@ from services.prerequisites import Prepared, Prerequisites
 from services.run_errors import NotOwnerError, RunAlreadyClosedError, UnknownRunError
 from services.start_plans import StartPlans
 from storage.admissions import (
+    StoredAdmission,
+    StoredDecision,
     active_backup_of_schedule,
     add_lease,
     claim_key,
@@ -34,6 +36,7 @@ from storage.admissions import (
     workspace_exists,
 )
 from storage.run_lookup import find_run
+from storage.runs import RunRecord
 
 NOT_FOUND = "not_found"
 DISPATCH_FAILED = "queue.dispatch_failed"
@@ -81,33 +84,23 @@ class AdmissionService:
             return _refusal("input_invalid", ("type",))
         if (request.tenant_id is None) is definition(operation_type).is_tenant_scoped:
             return _refusal("input_invalid", ("tenant_id",))
+        try:
+            fingerprint = request_hash(request, origin)
+        except rfc8785.CanonicalizationError:
+            # A number or a text that the JSON of other programs cannot carry.
+            return _refusal("input_invalid", ("inputs",))
         async with self._engine.begin() as connection:
             if not await workspace_exists(connection, request.workspace_id):
                 return _refusal(NOT_FOUND, ("workspace_id", "principal"))
-            earlier = await claim_key(
-                connection, request.workspace_id, key, request_hash(request, origin)
-            )
+            earlier = await claim_key(connection, request.workspace_id, key, fingerprint)
             if earlier is not None:
-                if earlier.request_hash != request_hash(request, origin):
-                    return _refusal("idempotency_key_reused", ("idempotency_key",))
-                return await self._again(
-                    connection,
-                    OperationDecision(
-                        decision=Decision(earlier.decision),
-                        operation_run_id=earlier.operation_run_id,
-                        reason_code=earlier.reason_code,
-                    ),
-                    wait=request.wait,
-                )
+                return await self._repeat(connection, request, earlier, fingerprint)
             admitted = await self._decide(connection, request, operation_type, key, origin)
-            await store_decision(
-                connection,
-                request.workspace_id,
-                key,
-                decision=admitted.decision.decision,
-                operation_run_id=admitted.decision.operation_run_id,
-                reason_code=admitted.decision.reason_code,
+            made = admitted.decision
+            stored = StoredDecision(
+                made.decision, made.operation_run_id, made.reason_code, list(made.fields)
             )
+            await store_decision(connection, request.workspace_id, key, stored)
             return admitted
 
     async def fail_dispatch(self, run_id: UUID) -> OperationDecision:
@@ -118,14 +111,26 @@ class AdmissionService:
         run = await find_run(self._engine, run_id)
         if run is None:
             raise UnknownRunError(run_id)
-        was_failed = run.outcome is RunOutcome.FAILED and run.owner is None
-        return OperationDecision(
-            decision=Decision.DISPATCH_FAILED if was_failed else Decision.ACCEPTED,
-            operation_run_id=run.id,
-            workflow_id=run.workflow_id,
-            outcome=run.outcome,
-            reason_code=DISPATCH_FAILED if was_failed else None,
+        decision = OperationDecision(decision=Decision.ACCEPTED, operation_run_id=run.id)
+        return _as_it_became(decision, run)
+
+    async def _repeat(
+        self,
+        connection: AsyncConnection,
+        request: OperationRequest,
+        earlier: StoredAdmission,
+        fingerprint: str,
+    ) -> Admitted:
+        if earlier.request_hash != fingerprint:
+            return _refusal("idempotency_key_reused", ("idempotency_key",))
+        made = earlier.made
+        decision = OperationDecision(
+            decision=Decision(made.decision),
+            operation_run_id=made.operation_run_id,
+            reason_code=made.reason_code,
+            fields=tuple(made.fields),
         )
+        return await self._again(connection, decision, wait=request.wait)
 
     async def _again(
         self, connection: AsyncConnection, decision: OperationDecision, *, wait: bool
@@ -138,9 +143,7 @@ class AdmissionService:
             return Admitted(decision=decision)
         is_waiting_to_start = run.status is RunStatus.QUEUED and run.owner is None
         return Admitted(
-            decision=decision.model_copy(
-                update={"workflow_id": run.workflow_id, "outcome": run.outcome}
-            ),
+            decision=_as_it_became(decision, run),
             start=self._plans.plan(run) if is_waiting_to_start else None,
             wait=wait,
         )
@@ -250,6 +253,15 @@ def request_hash(request: OperationRequest, origin: Origin) -> str:
     body = request.model_dump(mode="json", exclude={"idempotency_key", "wait"})
     body["schedule_id"] = origin.schedule_id
     return hashlib.sha256(rfc8785.dumps(body)).hexdigest()
+
+
+def _as_it_became(decision: OperationDecision, run: RunRecord) -> OperationDecision:
+    """Return a decision with what is known of its run; one that no workflow took says so."""
+    now = {"workflow_id": run.workflow_id, "outcome": run.outcome}
+    was_to_start = decision.decision in (Decision.ACCEPTED, Decision.ALREADY_ACTIVE)
+    if was_to_start and run.outcome is RunOutcome.FAILED and run.owner is None:
+        now |= {"decision": Decision.DISPATCH_FAILED, "reason_code": DISPATCH_FAILED}
+    return decision.model_copy(update=now)
 
 
 def _refusal(reason_code: str, fields: tuple[str, ...]) -> Admitted:

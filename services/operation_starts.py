@@ -10,14 +10,15 @@ from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.admission import Admitted, StartPlan
 from contracts.operations import TASK_QUEUE, Decision, OperationDecision, OperationRequest
 from contracts.runs import OperationRunRequest
-from contracts.search_attributes import run_attributes
+from contracts.search_attributes import OPERATION_RUN_ID, run_attributes
 from domain.runs import RunStatus
 from services.admission import AdmissionService, Origin
 from services.operation_runs import OperationRunService
@@ -69,6 +70,26 @@ class OperationStarts:
         """Start the workflow of a queued run that nobody took; harmless when somebody did."""
         await self._start(plan)
 
+    async def is_started(self, run_id: UUID) -> bool:
+        """Whether the run needs no start any more: it began or ended, or its execution is open.
+
+        An open execution of the same ID may be the previous run's, which is closing (D3); one that
+        waits for a worker is not lost, however long it waits. Raises RPCError.
+        """
+        run = await find_run(self._engine, run_id)
+        if run is None or run.status is not RunStatus.QUEUED or run.owner is not None:
+            return True
+        client = await self._connect()
+        handle = client.get_workflow_handle(run.workflow_id)
+        try:
+            found = await handle.describe(rpc_timeout=_RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        is_open = found.status is WorkflowExecutionStatus.RUNNING
+        return is_open and found.typed_search_attributes.get(OPERATION_RUN_ID) == str(run_id)
+
     async def _dispatch(self, admitted: Admitted) -> OperationDecision:
         plan = admitted.start
         if plan is None:
@@ -90,7 +111,7 @@ class OperationStarts:
                 await self._start_once(client, plan)
             except WorkflowAlreadyStartedError:
                 # A strict identity that exists is this very run.
-                if plan.is_strict or await self._has_begun(plan.operation_run_id):
+                if plan.is_strict or await self.is_started(plan.operation_run_id):
                     return
             else:
                 return
@@ -114,7 +135,3 @@ class OperationStarts:
             static_details=plan.details,
             rpc_timeout=_RPC_TIMEOUT,
         )
-
-    async def _has_begun(self, run_id: UUID) -> bool:
-        run = await find_run(self._engine, run_id)
-        return run is None or run.status is not RunStatus.QUEUED or run.owner is not None

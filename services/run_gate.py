@@ -86,8 +86,17 @@ class RunGate:
         WrongWorkflowError.
         """
         owner = _owner(call.run, workflow_id)
+        run_id = call.run.operation_run_id
         async with self._engine.begin() as connection:
-            claimed = await self._runs.claim(call.run.operation_run_id, owner, within=connection)
+            found = await find_run(connection, run_id)
+            if found is None:
+                raise UnknownRunError(run_id)
+            refusal = None
+            if found.status is RunStatus.QUEUED:
+                # Admission locks schedule and connection before it meets the run; the other order
+                # here would be a deadlock with every start that arrives while a run begins.
+                refusal = await self._prerequisites.recheck(connection, found)
+            claimed = await self._runs.claim(run_id, owner, within=connection)
             run = claimed.run
             if definition(OperationType(run.type)).workflow_type != call.workflow_type:
                 raise WrongWorkflowError
@@ -95,7 +104,7 @@ class RunGate:
                 return BegunRun(verdict=BeginVerdict.NOT_OWNER, outcome=run.outcome)
             if run.status is RunStatus.RUNNING:
                 return self._begun(run)
-            return await self._begin_queued(connection, run, owner)
+            return await self._begin_queued(connection, run, owner, refusal)
 
     async def check_turn(self, run: OwnedRun, attempt: int) -> None:
         """Return when no run is ahead; raises NotYourTurnError with the pause until a next look."""
@@ -123,9 +132,8 @@ class RunGate:
             return CompletedRun(outcome=completed.outcome)
 
     async def _begin_queued(
-        self, connection: AsyncConnection, run: RunRecord, owner: Owner
+        self, connection: AsyncConnection, run: RunRecord, owner: Owner, refusal: str | None
     ) -> BegunRun:
-        refusal = await self._prerequisites.recheck(connection, run)
         if refusal is not None:
             blocked = await self._runs.block(run.id, refusal, owner=owner, within=connection)
             return BegunRun(verdict=BeginVerdict.NOT_OWNER, outcome=blocked.outcome)

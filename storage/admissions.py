@@ -20,13 +20,20 @@ from storage.tables import (
 )
 
 
-class StoredAdmission(NamedTuple):
-    """A decision that was made before."""
+class StoredDecision(NamedTuple):
+    """What admission decided, as its row keeps it."""
 
-    request_hash: str
     decision: str
     operation_run_id: UUID | None
     reason_code: str | None
+    fields: Sequence[str]
+
+
+class StoredAdmission(NamedTuple):
+    """A decision that was made before, and for which request."""
+
+    request_hash: str
+    made: StoredDecision
 
 
 class TenantRow(NamedTuple):
@@ -100,26 +107,21 @@ async def claim_key(
                 admissions.c.decision,
                 admissions.c.operation_run_id,
                 admissions.c.reason_code,
+                admissions.c.fields,
             ).where(admissions.c.workspace_id == workspace_id, admissions.c.admission_key == key)
         )
     ).one()
-    return StoredAdmission(row[0], cast("str", row[1]), row[2], row[3])
+    return StoredAdmission(row[0], StoredDecision(cast("str", row[1]), *row[2:]))
 
 
 async def store_decision(
-    connection: AsyncConnection,
-    workspace_id: UUID,
-    key: str,
-    *,
-    decision: str,
-    operation_run_id: UUID | None,
-    reason_code: str | None,
+    connection: AsyncConnection, workspace_id: UUID, key: str, made: StoredDecision
 ) -> None:
     """Write the decision for a key claimed in this transaction."""
     await connection.execute(
         update(admissions)
         .where(admissions.c.workspace_id == workspace_id, admissions.c.admission_key == key)
-        .values(decision=decision, operation_run_id=operation_run_id, reason_code=reason_code)
+        .values(made._asdict())
     )
 
 

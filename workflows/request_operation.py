@@ -9,7 +9,8 @@ from datetime import timedelta
 
 from pydantic import JsonValue
 from temporalio import workflow
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue, WorkflowIDReusePolicy
 from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError
 from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
@@ -33,6 +34,9 @@ with workflow.unsafe.imports_passed_through():
         WORK_RETRY,
     )
 
+# Without an argument there is no request, which is a wrong one.
+_NOTHING = RawValue(Payload())
+
 Child = workflow.ChildWorkflowHandle[OperationRunRequest, None]
 
 
@@ -41,9 +45,13 @@ class RequestOperationWorkflow:
     """Takes an `OperationRequest` as JSON and answers with an `OperationDecision`."""
 
     @workflow.run
-    async def run(self, request: JsonValue = None) -> OperationDecision:
-        """Return the decision; with `"wait": true` only when the run is completed."""
-        (admitted, child), is_cancelled = await finish_despite_cancel(_admit_and_start(request))
+    async def run(self, request: RawValue = _NOTHING) -> OperationDecision:
+        """Return the decision; with `"wait": true` only when the run is completed.
+
+        Anything but one JSON value is refused as `input_invalid`, as a wrong request is.
+        """
+        call = _readable_call(request)
+        (admitted, child), is_cancelled = await finish_despite_cancel(_admit_and_start(call))
         decision = admitted.decision
         has_run = decision.decision in (Decision.ACCEPTED, Decision.ALREADY_ACTIVE)
         if admitted.wait and has_run and not is_cancelled:
@@ -51,14 +59,29 @@ class RequestOperationWorkflow:
         return decision
 
 
-async def _admit_and_start(request: JsonValue) -> tuple[Admitted, Child | None]:
+def _readable_call(request: RawValue) -> AdmissionCall:
+    """Return the call for what a caller sent; without a request when that is no readable JSON."""
+    converter = workflow.payload_converter()
+    try:
+        call = _call(converter.from_payload(request.payload))
+        # Parsers refuse deep nesting, and the activity gets it a level deeper than we did.
+        converter.from_payload(converter.to_payload(call), AdmissionCall)
+    except Exception:  # noqa: BLE001 - whatever others sent, they get an answer
+        return _call(None)
+    return call
+
+
+def _call(request: JsonValue) -> AdmissionCall:
     info = workflow.info()
-    call = AdmissionCall(
+    return AdmissionCall(
         request=request,
         default_key=info.first_execution_run_id,
         schedule_id=info.typed_search_attributes.get(SCHEDULED_BY_ID),
         scheduled_at=info.typed_search_attributes.get(SCHEDULED_START_TIME),
     )
+
+
+async def _admit_and_start(call: AdmissionCall) -> tuple[Admitted, Child | None]:
     admitted = await workflow.execute_local_activity_method(
         AdmissionActivities.admit,
         call,
@@ -78,7 +101,7 @@ async def _start(admitted: Admitted, plan: StartPlan) -> tuple[Admitted, Child |
             return admitted, await _start_child(plan)
         except WorkflowAlreadyStartedError:
             # A strict identity that exists is this very run, started by another request.
-            if plan.is_strict or await _has_begun(plan):
+            if plan.is_strict or await _is_started(plan):
                 return admitted, None
         await workflow.sleep(START_PAUSE * (attempt + 1))
     failed = await workflow.execute_local_activity_method(
@@ -106,14 +129,13 @@ async def _start_child(plan: StartPlan) -> Child:
     )
 
 
-async def _has_begun(plan: StartPlan) -> bool:
-    state = await workflow.execute_local_activity_method(
-        AdmissionActivities.read_state,
+async def _is_started(plan: StartPlan) -> bool:
+    return await workflow.execute_local_activity_method(
+        AdmissionActivities.is_started,
         RunReference(operation_run_id=plan.operation_run_id),
         start_to_close_timeout=RECORDING_TIMEOUT,
         retry_policy=RECORDING_RETRY,
     )
-    return state.is_owned or state.status != "queued"
 
 
 async def _with_outcome(decision: OperationDecision, child: Child | None) -> OperationDecision:

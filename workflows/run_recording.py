@@ -6,6 +6,7 @@ cancel. What runs no code at all (terminate, timeout, a cancel before the first 
 the sweep (D12).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -60,7 +61,8 @@ async def record_run(request: OperationRunRequest, work: Work) -> OperationResul
         if begun.verdict is not BeginVerdict.OWNER:
             return _result(run, begun.outcome, had_effect=False)
         await work(run, begun)
-    except BaseException as error:
+    except (Exception, asyncio.CancelledError) as error:
+        # Not GeneratorExit and the like: an execution that leaves memory has not ended.
         if begun is None and _is_not_ours(error):
             raise
         broken = error

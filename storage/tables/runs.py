@@ -144,6 +144,8 @@ admissions = Table(
     Column("operation_run_id", Uuid),
     Column("reason_code", Text),
     moment("created_at", nullable=False, default_now=True),
+    # Request fields that the refusal named.
+    Column("fields", ARRAY(Text), nullable=False, server_default=text("'{}'")),
 )
 
 operation_run_steps = Table(

@@ -10,12 +10,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
 
 from contracts.operations import FRONT_DOOR_WORKFLOW, OperationRequest
 from domain.operation_types import OperationType
 from storage.runs import RunRecord
 from tests.end_to_end.product import Product
+from tests.eventually import eventually
 
 Decision = dict[str, Any]
 Door = Callable[[Product, OperationRequest, str], Awaitable[Decision]]
@@ -33,22 +34,20 @@ async def through_front_door(product: Product, request: OperationRequest, key: s
     return await knock(product, keyed)
 
 
-async def knock(product: Product, *arguments: Any, id: str | None = None) -> Decision:
+async def knock(product: Product, *arguments: Any) -> Decision:
     """Send anything to the front door and return its answer."""
-    handle = await knocking(product, *arguments, id=id)
+    handle = await knocking(product, *arguments)
     answer: Decision = await handle.result()
     return answer
 
 
-async def knocking(
-    product: Product, *arguments: Any, id: str | None = None
-) -> WorkflowHandle[Any, Any]:
+async def knocking(product: Product, *arguments: Any) -> WorkflowHandle[Any, Any]:
     """Send anything to the front door and do not wait for the answer."""
     client = await product.services.temporal()
     return await client.start_workflow(
         FRONT_DOOR_WORKFLOW,
         args=arguments,
-        id=id or f"request:{uuid4()}",
+        id=f"request:{uuid4()}",
         task_queue=product.services.settings.task_queue,
         execution_timeout=timedelta(seconds=60),
     )
@@ -76,21 +75,29 @@ async def runs_of(product: Product, type_: str) -> list[RunRecord]:
     return [run for run in found if run is not None]
 
 
-async def executions_of(client: Client, run: RunRecord) -> list[Any]:
-    """Return (first run id, status, had effect) of every closed execution of a run's identity."""
-    found = []
-    async for execution in client.list_workflows(f'WorkflowId = "{run.workflow_id}"'):
+async def effects_of(client: Client, workflow_id: str) -> list[str]:
+    """Return the run ids of the executions of a workflow ID that had an effect, sorted."""
+    executions = [found async for found in client.list_workflows(f'WorkflowId = "{workflow_id}"')]
+    effects = []
+    for execution in executions:
         handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
-        result = await handle.result()
-        found.append((execution.run_id, execution.status, result["had_effect"]))
-    return found
+        if (await handle.result())["had_effect"]:
+            effects.append(execution.run_id)
+    return sorted(effects)
 
 
-async def effects_of(client: Client, run: RunRecord) -> list[str]:
-    """Return the first run ids of the executions of a run's identity that had an effect."""
-    executions = await executions_of(client, run)
-    assert all(status is WorkflowExecutionStatus.COMPLETED for _, status, _ in executions)
-    return [run_id for run_id, _, had_effect in executions if had_effect]
+async def assert_owners_alone_had_effects(product: Product, runs: list[RunRecord]) -> None:
+    """Hold that of all executions of an identity its runs' owners had an effect, and no other."""
+    client = await product.services.temporal()
+    owners = sorted(str(run.first_execution_run_id) for run in runs)
+
+    async def is_so() -> bool:
+        # The list of executions follows a moment later.
+        found = await effects_of(client, runs[0].workflow_id)
+        assert found == owners
+        return True
+
+    await eventually(is_so)
 
 
 def only_run_id(decisions: list[Decision]) -> UUID:

@@ -1,16 +1,30 @@
-"""Starting through every door at once: one run, one execution with effect, one decision (D2, D3)."""
+"""Starting through every door at once: one run, one effect, one decision (D2, D3)."""
 
+import asyncio
 from collections import Counter
+from functools import partial
 from itertools import cycle, islice
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 
-from domain.runs import RunOutcome
+import pytest
+from sqlalchemy import text
+from temporalio.api.common.v1 import Payload
+from temporalio.client import WorkflowFailureError
+from temporalio.common import RawValue
+
+from contracts.operations import OperationRequest
+from devstack.ports import any_free_port
+from domain.runs import RunOutcome, RunStatus
+from services.admission import DISPATCH_FAILED
+from services.assembly import open_services
 from tests.end_to_end.doors import (
     Decision,
     Door,
+    assert_owners_alone_had_effects,
     completed,
-    effects_of,
     gather_starts,
+    knock,
     only_run_id,
     runs_of,
     through_front_door,
@@ -18,6 +32,7 @@ from tests.end_to_end.doors import (
 )
 from tests.end_to_end.product import Product
 from tests.end_to_end.slots import add_schedule, slot_request
+from tests.eventually import eventually
 
 SYNC = "directory_role_definitions.sync"
 SLOT = "backup_schedule.scheduled"
@@ -40,7 +55,7 @@ async def test_hundred_equal_slots_through_all_doors_leave_one_run_and_one_effec
     run = await completed(product, run_id)
     assert [found.id for found in await runs_of(product, SLOT)] == [run_id]
     assert run.outcome is RunOutcome.SUCCEEDED
-    assert await effects_of(await product.services.temporal(), run) == [run.first_execution_run_id]
+    await assert_owners_alone_had_effects(product, [run])
 
 
 async def test_hundred_equal_syncs_through_all_doors_leave_one_effect_for_each_run(
@@ -63,7 +78,190 @@ async def assert_each_run_has_one_effect(product: Product, decisions: list[Decis
     assert len(accepted) == len({decision["operation_run_id"] for decision in accepted})
     for run_id in named:
         assert (await completed(product, run_id)).outcome is RunOutcome.SUCCEEDED
+    assert await deadlocks_of(product) == 0
     runs = await runs_of(product, SYNC)
     assert {run.id for run in runs} == named == {UUID(d["operation_run_id"]) for d in accepted}
-    effects = await effects_of(await product.services.temporal(), runs[0])
-    assert sorted(effects) == sorted(str(run.first_execution_run_id) for run in runs)
+    await assert_owners_alone_had_effects(product, runs)
+
+
+async def test_syncs_started_while_the_previous_workflow_closes_are_owned_and_never_lost(
+    product: Product,
+) -> None:
+    decisions: list[Decision] = []
+    for wave in range(4):
+        first = await through_service(product, product.request(SYNC), f"first-{wave}")
+        # The row is completed a moment before Temporal closes the execution.
+        run_id = UUID(first["operation_run_id"])
+        await eventually(partial(is_completed, product, run_id), interval=0.001)
+        burst = await gather_starts(
+            [through_service(product, product.request(SYNC), f"{wave}-{n}") for n in range(50)]
+        )
+        decisions += [first, *burst]
+
+    await assert_each_run_has_one_effect(product, decisions)
+
+
+async def is_completed(product: Product, run_id: UUID) -> bool:
+    run = await product.services.runs.find(run_id)
+    return run is not None and run.status is RunStatus.COMPLETED
+
+
+async def deadlocks_of(product: Product) -> int:
+    statement = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    async with product.services.engine.connect() as connection:
+        return int(await connection.scalar(statement) or 0)
+
+
+@pytest.mark.parametrize("type_", [SYNC, NOW, SLOT])
+async def test_same_key_gets_the_same_decision_through_every_door_and_after_completion(
+    product: Product, type_: str
+) -> None:
+    request = await request_of(product, type_)
+    first = await through_service(product, request, "same-key")
+    at_once = await gather_starts([door(product, request, "same-key") for door in DOORS * 3])
+    run = await completed(product, only_run_id([first, *at_once]))
+    later = [await door(product, request, "same-key") for door in DOORS]
+
+    assert run.outcome is RunOutcome.SUCCEEDED
+    assert {decision["decision"] for decision in [first, *at_once, *later]} == {"accepted"}
+    assert only_run_id([first, *later]) == run.id
+    assert {decision["outcome"] for decision in later} == {"succeeded"}
+    await assert_owners_alone_had_effects(product, [run])
+
+
+async def request_of(product: Product, type_: str) -> OperationRequest:
+    if type_ == SLOT:
+        return slot_request(product, await add_schedule(product))
+    return product.request(type_, {"policy_types": ["filter"]} if type_ == NOW else {})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"principal": "nobody"},
+        {"type": "restore.execute"},
+        {"inputs": {"nonsense": 1}},
+        {"tenant_id": str(UUID(int=7))},
+    ],
+    ids=["unknown principal", "not startable", "unknown input", "foreign tenant"],
+)
+async def test_refusal_is_the_same_through_every_door_and_again(
+    product: Product, changes: dict[str, Any]
+) -> None:
+    body = product.request(SYNC).model_dump(mode="json") | changes
+    request = OperationRequest.model_validate(body)
+    decisions = [await door(product, request, "refused") for door in DOORS * 2]
+
+    assert decisions[0]["decision"] == "blocked"
+    assert decisions[0]["fields"]
+    assert all(decision == decisions[0] for decision in decisions)
+
+
+async def test_start_repeated_while_no_worker_is_up_is_accepted_each_time(
+    product: Product,
+) -> None:
+    settings = product.services.settings.model_copy(update={"task_queue": f"nobody-{uuid4()}"})
+    async with open_services(settings) as idle:
+        request = product.request(SYNC)
+        decisions = [await idle.starts.start(request, "patient") for _ in range(2)]
+        joined = await idle.starts.start(request, "another")
+
+        run_id = decisions[0].operation_run_id
+        assert run_id is not None
+        run = await idle.runs.find(run_id)
+    assert [decision.decision for decision in decisions] == ["accepted", "accepted"]
+    assert joined.decision == "already_active"
+    assert run is not None
+    assert run.status is RunStatus.QUEUED
+
+
+async def test_start_without_temporal_fails_the_run_and_leaves_the_next_start_free(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TEMPORAL_ADDRESS", f"127.0.0.1:{any_free_port()}")
+        async with open_services(product.services.settings) as cut_off:
+            refused = await cut_off.starts.start(product.request(SYNC), "cut-off")
+    again = await through_service(product, product.request(SYNC), "cut-off")
+    run = await completed(product, only_run_id([refused.model_dump(mode="json"), again]))
+
+    assert (refused.decision, refused.reason_code) == ("dispatch_failed", DISPATCH_FAILED)
+    assert again == refused.model_dump(mode="json")
+    assert (run.outcome, run.failure_summary[0]["code"]) == (RunOutcome.FAILED, DISPATCH_FAILED)
+    assert (await product.sync_roles()).outcome is RunOutcome.SUCCEEDED
+
+
+def deep_json(levels: int) -> RawValue:
+    """Return JSON that our own converter would not write."""
+    text = b'{"a":' * levels + b"0" + b"}" * levels
+    return RawValue(Payload(metadata={"encoding": b"json/plain"}, data=text))
+
+
+GARBAGE: dict[str, Any] = {
+    "no argument": (),
+    "null": (None,),
+    "text": ("start please",),
+    "bytes": (b"\x00\xff",),
+    "list": ([1, [2]],),
+    "number": (1e300,),
+    "deep": (deep_json(150),),
+    "deeper": (deep_json(198),),
+    "deepest": (deep_json(5000),),
+    "other encoding": (RawValue(Payload(metadata={"encoding": b"binary/encrypted"}, data=b"x")),),
+    "broken json": (RawValue(Payload(metadata={"encoding": b"json/plain"}, data=b"{")),),
+    "unknown type": ({"type": "everything.delete"},),
+}
+
+
+@pytest.mark.parametrize("arguments", GARBAGE.values(), ids=GARBAGE)
+async def test_front_door_answers_garbage_with_a_decision(
+    product: Product, arguments: tuple[Any, ...]
+) -> None:
+    answer = await knock(product, *arguments)
+    assert (answer["decision"], answer["reason_code"]) == ("blocked", "input_invalid")
+    assert answer["operation_run_id"] is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"user_id": str(UUID(int=7))},
+        {"initiator_name": "The boss"},
+        {"workspace_id": "not an id"},
+        {"idempotency_key": "k" * 201},
+        {"idempotency_key": "nul \x00 byte"},
+        {"principal": "nul \x00 byte"},
+        {"type": "nul \x00 byte"},
+        {"inputs": {"number": 2**70}},
+        {"inputs": {"nul": "\x00"}},
+        {"inputs": []},
+        {"wait": "maybe"},
+    ],
+    ids=str,
+)
+async def test_front_door_refuses_forged_and_broken_requests(
+    product: Product, changes: dict[str, Any]
+) -> None:
+    answer = await knock(product, product.request(SYNC).model_dump(mode="json") | changes)
+    assert (answer["decision"], answer["reason_code"]) == ("blocked", "input_invalid")
+    assert await runs_of(product, SYNC) == []
+
+
+async def test_front_door_with_two_arguments_fails_at_once(product: Product) -> None:
+    body = product.request(SYNC).model_dump(mode="json")
+    with pytest.raises(WorkflowFailureError):
+        await knock(product, body, body)
+
+
+async def test_front_door_that_waits_returns_the_outcome(product: Product) -> None:
+    request = product.request(NOW, {"policy_types": ["filter", "scopeTag"]})
+    answer = await knock(product, request.model_dump(mode="json") | {"wait": True})
+    assert (answer["decision"], answer["outcome"]) == ("accepted", "succeeded")
+
+
+async def test_front_door_that_joins_an_active_run_waits_for_it_too(product: Product) -> None:
+    body = product.request(SYNC).model_dump(mode="json") | {"wait": True}
+    answers = await asyncio.gather(*(knock(product, body) for _ in range(4)))
+
+    assert Counter(answer["decision"] for answer in answers) == {"accepted": 1, "already_active": 3}
+    assert {answer["outcome"] for answer in answers} == {"succeeded"}
