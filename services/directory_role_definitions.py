@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.runs import StepCall
 from domain.canonical_rules import CANONICAL_RULES_VERSION, rules_of
 from domain.outcome import PermissionState, TypeResult
+from domain.provider_error_facts import safe_guid
 from domain.provider_errors import Disposition
 from domain.resource_types.directory import ENTRA_ROLE
 from graph.client import GraphClient
@@ -196,8 +197,7 @@ class DirectoryRoleDefinitionsService:
         return RoleRow(
             id=self._ground.new_id(),
             role_definition_id=key,
-            template_id=_text(document.get("templateId")),
-            display_name=_text(document.get("displayName")) or key,
+            template_id=safe_guid(document.get("templateId")),
             is_built_in=document.get("isBuiltIn") is True,
             is_enabled=document.get("isEnabled") is not False,
             version_hash=version_hash,

@@ -1,8 +1,10 @@
 """Reading the cache of directory role definitions: lists, and what a sync changed by action.
 
+Names stand in the encrypted documents alone, so sorting and searching by name happen here.
 Never calls Graph (behaviour row 105).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,16 +59,15 @@ class DirectoryRoleReads:
         with_removed: bool = False,
     ) -> list[RoleView]:
         """Return the roles by name; `search` is a part of the name."""
-        pattern = None if search is None else f"%{_escaped(search)}%"
         async with self._engine.begin() as connection:
-            rows = await list_roles(
-                connection,
-                workspace_id,
-                tenant_id,
-                with_removed=with_removed,
-                name_pattern=pattern,
-            )
-        return [RoleView(**row) for row in rows]
+            rows = await list_roles(connection, workspace_id, tenant_id, with_removed=with_removed)
+        hashes = [row["current_version_hash"] for row in rows]
+        documents = await self._contents.documents(workspace_id, tenant_id, hashes)
+        views = [_view(dict(row), documents) for row in rows]
+        wanted = (search or "").casefold()
+        return sorted(
+            (view for view in views if wanted in view.display_name.casefold()), key=_by_name
+        )
 
     async def changes(self, run_id: UUID, workspace_id: UUID, tenant_id: UUID) -> list[RoleChange]:
         """Return what a sync created, updated and removed, by name."""
@@ -74,12 +75,28 @@ class DirectoryRoleReads:
             rows = await changes_of_run(connection, run_id, workspace_id, tenant_id)
         hashes = {row[key] for row in rows for key in ("version_hash", "previous_hash")} - {None}
         documents = await self._contents.documents(workspace_id, tenant_id, hashes)
-        return [
+        changes = [
             _change(
                 dict(row), documents.get(row["previous_hash"]), documents.get(row["version_hash"])
             )
             for row in rows
         ]
+        return sorted(changes, key=_by_name)
+
+
+def _view(row: dict[str, Any], documents: Mapping[str, OpenedContent]) -> RoleView:
+    content = documents.get(row.pop("current_version_hash"))
+    return RoleView(display_name=_name(row, content), **row)
+
+
+def _by_name(role: RoleView | RoleChange) -> tuple[str, str]:
+    return (role.display_name.casefold(), role.role_definition_id)
+
+
+def _name(row: Mapping[str, Any], content: OpenedContent | None) -> str:
+    """Return the name that a document gives; the id where there is none."""
+    name = None if content is None else content.document.get("displayName")
+    return name if isinstance(name, str) and name else str(row["role_definition_id"])
 
 
 def _change(
@@ -90,7 +107,7 @@ def _change(
     new = _actions(after)
     return RoleChange(
         role_definition_id=row["role_definition_id"],
-        display_name=row["display_name"],
+        display_name=_name(row, after or before),
         is_built_in=row["is_built_in"],
         change=row["change"],
         added_actions=tuple(sorted(new - old)),
@@ -106,7 +123,3 @@ def _actions(content: OpenedContent | None) -> frozenset[str]:
         for permission in content.document.get("rolePermissions") or ()
         for action in permission.get("allowedResourceActions") or ()
     )
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

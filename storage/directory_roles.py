@@ -26,7 +26,6 @@ class RoleRow(NamedTuple):
     id: UUID
     role_definition_id: str
     template_id: str | None
-    display_name: str
     is_built_in: bool
     is_enabled: bool
     version_hash: str
@@ -42,23 +41,21 @@ FOR UPDATE
 _UPSERT: Final = """
 WITH new AS (
     SELECT * FROM unnest(
-        $4::uuid[], $5::text[], $6::text[], $7::text[], $8::bool[], $9::bool[], $10::text[],
-        $11::text[]
+        $4::uuid[], $5::text[], $6::text[], $7::bool[], $8::bool[], $9::text[], $10::text[]
     ) AS t (
-        id, role_definition_id, template_id, display_name, is_built_in, is_enabled, version_hash,
-        change
+        id, role_definition_id, template_id, is_built_in, is_enabled, version_hash, change
     )
 ), stored AS (
     INSERT INTO directory_role_definitions AS d (
-        id, workspace_id, tenant_id, role_definition_id, template_id, display_name, is_built_in,
-        is_enabled, current_version_hash, version_count, first_seen_at, last_changed_at
+        id, workspace_id, tenant_id, role_definition_id, template_id, is_built_in, is_enabled,
+        current_version_hash, version_count, first_seen_at, last_changed_at
     )
-    SELECT id, $1, $2, role_definition_id, template_id, display_name, is_built_in, is_enabled,
-        version_hash, 1, $12, $12
+    SELECT id, $1, $2, role_definition_id, template_id, is_built_in, is_enabled, version_hash,
+        1, $11, $11
     FROM new
     ON CONFLICT (tenant_id, role_definition_id) DO UPDATE SET
-        template_id = excluded.template_id, display_name = excluded.display_name,
-        is_built_in = excluded.is_built_in, is_enabled = excluded.is_enabled,
+        template_id = excluded.template_id, is_built_in = excluded.is_built_in,
+        is_enabled = excluded.is_enabled,
         current_version_hash = excluded.current_version_hash,
         version_count = d.version_count + 1, last_changed_at = excluded.last_changed_at,
         removed_at = NULL
@@ -68,7 +65,7 @@ INSERT INTO directory_role_definition_versions (
     directory_role_definition_id, version_number, workspace_id, tenant_id, version_hash, change,
     operation_run_id, captured_at
 )
-SELECT stored.id, stored.version_count, $1, $2, new.version_hash, new.change, $3, $12
+SELECT stored.id, stored.version_count, $1, $2, new.version_hash, new.change, $3, $11
 FROM stored JOIN new USING (role_definition_id)
 """
 
@@ -100,7 +97,7 @@ RETURNING resource_type
 """
 
 _CHANGES: Final = """
-SELECT d.role_definition_id, d.display_name, d.is_built_in, v.change, v.version_hash,
+SELECT d.role_definition_id, d.is_built_in, v.change, v.version_hash,
     before.version_hash AS previous_hash
 FROM directory_role_definition_versions AS v
 JOIN directory_role_definitions AS d ON d.id = v.directory_role_definition_id
@@ -111,16 +108,15 @@ LEFT JOIN LATERAL (
     ORDER BY older.version_number DESC LIMIT 1
 ) AS before ON true
 WHERE v.operation_run_id = $1 AND v.workspace_id = $2 AND v.tenant_id = $3
-ORDER BY d.display_name, d.role_definition_id
+ORDER BY d.role_definition_id
 """
 
 _LIST: Final = """
-SELECT role_definition_id, template_id, display_name, is_built_in, is_enabled, version_count,
-    last_changed_at, removed_at
+SELECT role_definition_id, template_id, is_built_in, is_enabled, version_count,
+    last_changed_at, removed_at, current_version_hash
 FROM directory_role_definitions
 WHERE workspace_id = $1 AND tenant_id = $2 AND ($3 OR removed_at IS NULL)
-    AND ($4::text IS NULL OR display_name ILIKE $4)
-ORDER BY lower(display_name), role_definition_id
+ORDER BY role_definition_id
 """
 
 
@@ -169,14 +165,7 @@ async def changes_of_run(
 
 
 async def list_roles(
-    connection: AsyncConnection,
-    workspace_id: UUID,
-    tenant_id: UUID,
-    *,
-    with_removed: bool,
-    name_pattern: str | None,
+    connection: AsyncConnection, workspace_id: UUID, tenant_id: UUID, *, with_removed: bool
 ) -> list[Row]:
-    """Return cached roles by name; `name_pattern` is an ILIKE pattern."""
-    return await fetch_within(
-        connection, _LIST, workspace_id, tenant_id, with_removed, name_pattern
-    )
+    """Return cached roles with the hash of the document that names each."""
+    return await fetch_within(connection, _LIST, workspace_id, tenant_id, with_removed)

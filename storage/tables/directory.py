@@ -1,4 +1,7 @@
-"""Cache of directory role definitions with their history; selectors read it, never Graph."""
+"""Cache of directory role definitions with their history; selectors read it, never Graph.
+
+A role's name is tenant data: it stands in the encrypted document of its version alone (D9).
+"""
 
 from sqlalchemy import (
     Boolean,
@@ -35,7 +38,6 @@ directory_role_definitions = Table(
     # `id` of the unifiedRoleDefinition: the template id for built-in roles (api.md b.1).
     Column("role_definition_id", Text, nullable=False),
     Column("template_id", Text),
-    Column("display_name", Text, nullable=False),
     Column("is_built_in", Boolean, nullable=False),
     Column("is_enabled", Boolean, nullable=False),
     Column("current_version_hash", Text, nullable=False),
