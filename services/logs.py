@@ -39,6 +39,7 @@ _OURS = (
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _LONGEST = 500
 _MOST_OF_GROUP = 10
+_WITHHELD = "text withheld: it was made at run time"
 
 
 class RedactingFormatter(logging.Formatter):
@@ -47,7 +48,7 @@ class RedactingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line; an exception only by type and place."""
         is_ours = record.name.partition(".")[0] in _OURS
-        text = record.getMessage() if is_ours else literal_message(record)
+        text = record.getMessage() if is_ours else literal_message(record) or _WITHHELD
         line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

@@ -5,6 +5,7 @@ asyncpg reads the address itself, so everything that libpq understands works (`s
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -67,7 +68,12 @@ def _connector(
     address: str, server_settings: Mapping[str, str]
 ) -> Callable[..., Awaitable[asyncpg.Connection]]:
     async def connect(*_arguments: object, **_options: object) -> asyncpg.Connection:
-        return await asyncpg.connect(address, server_settings=dict(server_settings))
+        with suppress(ValueError):
+            return await asyncpg.connect(address, server_settings=dict(server_settings))
+        # Outside the handler: asyncpg quotes what it cannot read, a part of the password perhaps.
+        raise DatabaseAddressError(
+            "DATABASE_URL cannot be read; percent-encode special characters of its password"
+        )
 
     return connect
 

@@ -55,7 +55,7 @@ DATABASE = "secrets"
 INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 NOW, SYNC = "backup_schedule.run_now", "directory_role_definitions.sync"
 SECONDS = 120.0
-SAMPLE_SECONDS = 0.1
+SAMPLE_SECONDS = 0.2
 # Long enough to be of one secret alone, short enough to be there after a line was cut.
 REAL_CORE = 24
 PROXY = "http://operator:{}@127.0.0.1:9"
@@ -192,21 +192,22 @@ class Stage:
         """Run commands that work and commands that break; they show no content of policies."""
         connection = str(self.product.tenants[1].connection_id)
         core = self.search.cores["real.database_password"]
+        app = ("--app-id", "no GUID", "--secret-env", "PLANTED_SECRET")
         secret = {"PLANTED_SECRET": self.search.cores["real.client_secret"]}
-        for arguments in (
-            ("runs", "list", "--json"),
-            ("runs", "show", str(good.id), "--json"),
-            ("backup", "sets", "Tenant 0", "--json"),
-            ("connection", "list", "Tenant 0", "--json"),
-            ("connection", "test", connection),
-            ("doctor", "--json"),
-        ):
-            await self.command(*arguments, **secret)
-        await self.command("connection", "test", connection, TENANTOPS_HTTP_PROXY=self.proxy)
-        for address in (f"postgresql://u:{core}/x@h/d", f"postgresql://u:{core}@127.0.0.1:9/d"):
-            await self.command("runs", "list", DATABASE_URL=address)
-        await self.command("worker", TENANTOPS_ROOT_KEY_FILE=core)
-        await self.command("worker", TEMPORAL_ADDRESS="127.0.0.1:9", TEMPORAL_API_KEY=core)
+        await asyncio.gather(
+            self.command("runs", "list", "--json"),
+            self.command("runs", "show", str(good.id), "--json"),
+            self.command("backup", "sets", "Tenant 0", "--json"),
+            self.command("connection", "list", "Tenant 0", "--json"),
+            self.command("connection", "test", connection),
+            self.command("connection", "test", connection, TENANTOPS_HTTP_PROXY=self.proxy),
+            self.command("connection", "add", "Tenant 0", *app, **secret),
+            self.command("doctor", "--json"),
+            self.command("runs", "list", DATABASE_URL=f"postgresql://u:{core}/x@h/d"),
+            self.command("runs", "list", DATABASE_URL=f"postgresql://u:{core}@127.0.0.1:9/d"),
+            self.command("worker", TENANTOPS_ROOT_KEY_FILE=core),
+            self.command("worker", TEMPORAL_ADDRESS="127.0.0.1:9", TEMPORAL_API_KEY=core),
+        )
 
     async def _watch(self) -> None:
         """Look at what stays for moments only: heartbeats, last failures, cursors."""
@@ -244,8 +245,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(directory: Path, *, has_redactor: bool, level: str) -> AsyncIterator[Stage]:
-    """Set the stage; the servers are stopped in the end, whatever happened."""
+async def open_stage(directory: Path, *, has_redactor: bool) -> AsyncIterator[Stage]:
+    """Set the stage; the servers are stopped in the end, whatever happened.
+
+    The worker logs at DEBUG, this process at INFO.
+    """
     planted = {origin: plant(origin) for origin in (Origin.BODY, Origin.ANSWER, Origin.EXCEPTION)}
     search = SecretSearch(cores_of(*planted.values()))
     postgres = EmbeddedPostgres(directory / "postgres", durable=False)
@@ -256,14 +260,14 @@ async def open_stage(directory: Path, *, has_redactor: bool, level: str) -> Asyn
         postgres,
         temporal,
         pytest.MonkeyPatch.context() as patch,
-        _logging_to(own, level),
+        _logging_to(own),
     ):
         _note_tokens(patch, search.cores)
         patch.setenv("TEMPORAL_ADDRESS", temporal.address)
         if not has_redactor:
             turn_redactor_off(patch)
         async with running_graph(CONFIG) as graph:
-            settings = await _settings(directory, postgres, graph, level)
+            settings = await _settings(directory, postgres, graph)
             async with open_services(settings, application_name="tests") as services:
                 product = await _product(services, graph, search.cores)
                 plant_bodies(graph.control, 0, planted[Origin.BODY])
@@ -283,13 +287,13 @@ async def open_stage(directory: Path, *, has_redactor: bool, level: str) -> Asyn
 
 
 @contextmanager
-def _logging_to(file: Path, level: str) -> Iterator[None]:
-    """Log as a worker of this level does, into a file; pytest's own ways are put back."""
+def _logging_to(file: Path) -> Iterator[None]:
+    """Log as a worker does, into a file; pytest's own ways are put back."""
     root = logging.getLogger()
     before = (list(root.handlers), root.level)
     hooks = (sys.excepthook, sys.unraisablehook, threading.excepthook, warnings.showwarning)
     with file.open("w") as stream:
-        configure_logging(level, stream)
+        configure_logging("INFO", stream)
         sys.excepthook, sys.unraisablehook, threading.excepthook, warnings.showwarning = hooks
         yield
         root.handlers[:], root.level = before
@@ -307,15 +311,13 @@ def _note_tokens(patch: pytest.MonkeyPatch, cores: dict[str, str]) -> None:
     patch.setattr(TokenAuthority, "issue", noted)
 
 
-async def _settings(
-    directory: Path, postgres: EmbeddedPostgres, graph: GraphService, level: str
-) -> Settings:
+async def _settings(directory: Path, postgres: EmbeddedPostgres, graph: GraphService) -> Settings:
     postgres.create_database(DATABASE)
     url = postgres.dsn(DATABASE, scheme="postgresql+asyncpg")
     await upgrade(url)
     key = directory / "root.key"
     key.write_text(generate_root_key())
-    changes = {"TENANTOPS_LOG_LEVEL": level, "TENANTOPS_BACKUP_DEADLINE": "60s"}
+    changes = {"TENANTOPS_LOG_LEVEL": "DEBUG", "TENANTOPS_BACKUP_DEADLINE": "60s"}
     return product_settings(url, graph, key, **changes)
 
 

@@ -48,6 +48,15 @@ async def test_engine_never_shows_the_password() -> None:
     await engine.dispose()
 
 
+async def test_engine_of_an_unreadable_address_says_so_without_showing_it() -> None:
+    engine = create_engine("postgresql://ada:sec/ret@127.0.0.1:1/x")
+    with pytest.raises(DatabaseAddressError, match="percent-encode") as caught:
+        await fetch_alone(engine, "SELECT 1")
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert "sec" not in str(caught.value).replace("special", "")
+    await engine.dispose()
+
+
 async def test_engine_takes_an_address_with_a_socket_directory(
     postgres_server: EmbeddedPostgres,
 ) -> None:
