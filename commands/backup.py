@@ -99,9 +99,12 @@ def run(
 @app.command("sets", epilog=examples("tenantops backup sets Contoso"))
 def sets(
     tenant: TenantArgument = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Sets on one page.")] = 25,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", min=1, help="Sets on one page.")
+    ] = 25,
     before: Annotated[
-        int | None, typer.Option("--before", help="Go on below this number in the chain.")
+        int | None,
+        typer.Option("--before", metavar="N", help="Go on below this number in the chain."),
     ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -173,7 +176,9 @@ def changes(
 @app.command("export", epilog=examples("tenantops backup export latest ./contoso"))
 def export(
     set_: SetArgument,
-    folder: Annotated[Path, typer.Argument(help="Folder to make; must be absent or empty.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder to make; must be absent or empty.")
+    ],
     types: OnlyTypesOption = None,
     tenant: TenantOfSetOption = None,
     workspace: WorkspaceOption = None,

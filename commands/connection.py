@@ -68,16 +68,27 @@ ManagedOption = Annotated[
 )
 def add(
     tenant: NamedTenant,
-    app_id: Annotated[str, typer.Option("--app-id", help="Client id of the app registration.")],
-    name: Annotated[str | None, typer.Option("--name", help="Name; the purpose if left out.")] = (
-        None
-    ),
+    app_id: Annotated[
+        str, typer.Option("--app-id", metavar="ID", help="Client id of the app registration.")
+    ],
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Name; the purpose if left out.")
+    ] = (None),
     purpose: Annotated[
-        Purpose, typer.Option("--purpose", help="Backups and syncs read; only restores write.")
+        Purpose,
+        typer.Option(
+            "--purpose",
+            metavar="PURPOSE",
+            help="`read` for backups and syncs, `write` for restores only.",
+        ),
     ] = Purpose.READ,
     cloud: Annotated[
         str | None,
-        typer.Option("--cloud", help="global, us_government, us_government_dod, china, custom."),
+        typer.Option(
+            "--cloud",
+            metavar="CLOUD",
+            help="global, us_government, us_government_dod, china or custom.",
+        ),
     ] = None,
     secret_env: SecretEnvOption = None,
     secret_file: SecretFileOption = None,

@@ -18,7 +18,10 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptio
 @app.command(epilog=examples("tenantops doctor", "tenantops doctor --json"))
 def doctor(
     seconds: Annotated[
-        float, typer.Option("--timeout", min=1, help="Longest time of one check, in seconds.")
+        float,
+        typer.Option(
+            "--timeout", metavar="SECONDS", min=1, help="Longest time of one check, in seconds."
+        ),
     ] = 15.0,
     as_json: JsonOption = False,
 ) -> None:

@@ -12,7 +12,7 @@ from domain.capabilities import Capability, Role, capabilities_of
 
 app = command_group("Service principals: who may start and change what.")
 
-NameArgument = Annotated[str, typer.Argument(help="Name, unique in the workspace.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name, unique in the workspace.")]
 
 
 @app.command(
@@ -25,11 +25,16 @@ NameArgument = Annotated[str, typer.Argument(help="Name, unique in the workspace
 def add(
     name: NameArgument,
     role: Annotated[
-        Role | None, typer.Option("--role", help="Give everything that this role permits.")
+        Role | None,
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            help="Give everything that this role permits: owner, manager, operator, readonly.",
+        ),
     ] = None,
     capability: Annotated[
         list[Capability] | None,
-        typer.Option("--capability", help="Give this capability; may be repeated."),
+        typer.Option("--capability", metavar="NAME", help="Give this capability; repeatable."),
     ] = None,
     workspace: WorkspaceOption = None,
     principal: PrincipalOption = None,

@@ -51,24 +51,41 @@ def list_runs(
     tenant: TenantOption = None,
     type_: Annotated[
         list[OperationType] | None,
-        typer.Option("--type", help="Only this type of operation; may be repeated."),
+        typer.Option("--type", metavar="TYPE", help="Only this type of operation; repeatable."),
     ] = None,
     status: Annotated[
-        list[RunStatus] | None, typer.Option("--status", help="Only this status; repeatable.")
+        list[RunStatus] | None,
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help="Only queued, running or completed ones; repeatable.",
+        ),
     ] = None,
     outcome: Annotated[
-        list[RunOutcome] | None, typer.Option("--outcome", help="Only this outcome; repeatable.")
+        list[RunOutcome] | None,
+        typer.Option(
+            "--outcome",
+            metavar="OUTCOME",
+            help="Only pending, succeeded, partially_succeeded, blocked, failed or cancelled ones; "
+            "repeatable.",
+        ),
     ] = None,
     initiator: Annotated[
-        str | None, typer.Option("--initiator", help="Only runs started by this name.")
+        str | None,
+        typer.Option("--initiator", metavar="NAME", help="Only runs started by this name."),
     ] = None,
     since: Annotated[
         str,
         typer.Option("--since", metavar="WHEN", help="Created since: 12h, 7d, 2026-11-23."),
     ] = "30d",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Runs on one page.")] = 25,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", min=1, help="Runs on one page.")
+    ] = 25,
     cursor: Annotated[
-        str | None, typer.Option("--cursor", help="Go on after the page that gave this cursor.")
+        str | None,
+        typer.Option(
+            "--cursor", metavar="TEXT", help="Go on after the page that gave this cursor."
+        ),
     ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,

@@ -56,7 +56,8 @@ TypesOption = Annotated[
     typer.Option("--types", metavar="KEYS", help="Resource types, with commas; or `all`."),
 ]
 KeepOption = Annotated[
-    int | None, typer.Option("--keep-last", min=0, help="Sets to keep; 0 keeps every set.")
+    int | None,
+    typer.Option("--keep-last", metavar="N", min=0, help="Sets to keep; 0 keeps every set."),
 ]
 JitterOption = Annotated[
     str | None, typer.Option("--jitter", metavar="DURATION", help="Spread of the start: 10m.")
@@ -79,7 +80,7 @@ FoundationsOption = Annotated[
     ),
 )
 def create(
-    name: Annotated[str, typer.Argument(help="Name of the schedule.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the schedule.")],
     tenant: TenantArgument = None,
     at: AtOption = None,
     timezone: TimezoneOption = None,
@@ -173,7 +174,9 @@ def show(
 def update(
     schedule: ScheduleArgument,
     tenant: TenantOption = None,
-    name: Annotated[str | None, typer.Option("--name", help="Another name.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Another name.")
+    ] = None,
     at: AtOption = None,
     timezone: TimezoneOption = None,
     days: DaysOption = None,
@@ -309,7 +312,9 @@ def delete(
 def next_times(
     schedule: ScheduleArgument,
     tenant: TenantOption = None,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many slots.")] = 3,
+    count: Annotated[
+        int, typer.Option("--count", "-n", metavar="N", min=1, help="How many slots.")
+    ] = 3,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -26,7 +26,10 @@ app = command_group("Start and stop PostgreSQL, Temporal and a local Graph on th
 DirectoryOption = Annotated[
     Path | None,
     typer.Option(
-        "--state-dir", envvar="TENANTOPS_DEVSTACK_DIR", help="Folder; .devstack if left out."
+        "--state-dir",
+        metavar="PATH",
+        envvar="TENANTOPS_DEVSTACK_DIR",
+        help="Folder of its data; .devstack of the checkout if left out.",
     ),
 ]
 
@@ -37,17 +40,56 @@ DirectoryOption = Annotated[
 )
 def start(
     profile: Annotated[
-        str, typer.Option("--profile", help="Size of a tenant in the local Graph: S, M, L, stress.")
+        str,
+        typer.Option(
+            "--profile",
+            metavar="SIZE",
+            help="Size of a tenant in the local Graph: S, M, L, stress.",
+        ),
     ] = "M",
-    tenants: Annotated[int, typer.Option("--tenants", min=1, help="Tenants there.")] = 2,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of their generated data.")] = 7,
+    tenants: Annotated[
+        int, typer.Option("--tenants", metavar="N", min=1, help="Tenants there.")
+    ] = 2,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Seed of their generated data.")
+    ] = 7,
     scale_budget: Annotated[
-        float, typer.Option("--scale-budget", help="Factor on its throttling limits.")
+        float,
+        typer.Option("--scale-budget", metavar="FACTOR", help="Factor on its throttling limits."),
     ] = 1.0,
-    postgres_port: Annotated[int | None, typer.Option("--postgres-port", min=0)] = None,
-    temporal_port: Annotated[int | None, typer.Option("--temporal-port", min=0)] = None,
-    temporal_ui_port: Annotated[int | None, typer.Option("--temporal-ui-port", min=0)] = None,
-    graph_port: Annotated[int | None, typer.Option("--graph-port", min=0)] = None,
+    postgres_port: Annotated[
+        int | None,
+        typer.Option(
+            "--postgres-port",
+            metavar="PORT",
+            min=0,
+            help="Port of PostgreSQL; 0 takes any free one.",
+        ),
+    ] = None,
+    temporal_port: Annotated[
+        int | None,
+        typer.Option(
+            "--temporal-port", metavar="PORT", min=0, help="Port of Temporal; 0 takes any free one."
+        ),
+    ] = None,
+    temporal_ui_port: Annotated[
+        int | None,
+        typer.Option(
+            "--temporal-ui-port",
+            metavar="PORT",
+            min=0,
+            help="Port of the Temporal UI; 0 takes any free one.",
+        ),
+    ] = None,
+    graph_port: Annotated[
+        int | None,
+        typer.Option(
+            "--graph-port",
+            metavar="PORT",
+            min=0,
+            help="Port of the local Graph; 0 takes any free one.",
+        ),
+    ] = None,
     state_dir: DirectoryOption = None,
     as_json: JsonOption = False,
 ) -> None:

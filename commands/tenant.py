@@ -30,7 +30,7 @@ app = command_group("Microsoft 365 tenants of a workspace.")
     epilog=examples("tenantops tenant add Contoso 6f1c7a52-9c3e-4c7f-8e57-0a6d2b1c9f10"),
 )
 def add(
-    name: Annotated[str, typer.Argument(help="Name, unique in the workspace.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, unique in the workspace.")],
     entra_tenant_id: Annotated[
         str, typer.Argument(metavar="ENTRA_ID", help="The tenant's id in Microsoft Entra.")
     ],

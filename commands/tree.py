@@ -5,7 +5,7 @@ The root's help needs the purposes below and none of the modules, so it stays fa
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -34,12 +34,12 @@ PURPOSES: Mapping[str, str] = {
 class LazyRoot(TyperGroup):
     """The root group; a command's module is imported when the command is asked for."""
 
-    # Typer's own class for contexts is private, hence the ignored override.
-    def list_commands(self, _ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        """Return the names in the order of the help."""
-        return list(PURPOSES)
+    def __init__(self, **attributes: Any) -> None:
+        outlines = {name: TyperCommand(name, help=text) for name, text in PURPOSES.items()}
+        super().__init__(**{**attributes, "commands": outlines})
 
-    def get_command(  # type: ignore[override] # as above
+    # Typer's own class for contexts is private, hence the ignored override.
+    def get_command(  # type: ignore[override]
         self, _ctx: typer.Context, cmd_name: str
     ) -> Command | None:
         """Import a command; None if there is none of that name."""
@@ -47,13 +47,12 @@ class LazyRoot(TyperGroup):
 
     def format_help(self, ctx, formatter) -> None:  # type: ignore[no-untyped-def]  # private types
         """Show the purposes without importing a single command."""
-        outlines = [TyperCommand(name, help=purpose) for name, purpose in PURPOSES.items()]
         outline = TyperGroup(
             name=self.name,
             help=self.help,
             epilog=self.epilog,
             params=self.params,
-            commands=outlines,
+            commands=dict(self.commands),
             rich_markup_mode=self.rich_markup_mode,
         )
         outline.format_help(ctx, formatter)

@@ -13,7 +13,7 @@ app = command_group("Workspaces: the boundary around tenants and everything of t
 
 @app.command("create", epilog=examples("tenantops workspace create Contoso-IT"))
 def create(
-    name: Annotated[str, typer.Argument(help="Name, unique in the system.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, unique in the system.")],
     as_json: JsonOption = False,
 ) -> None:
     """Create a workspace."""

@@ -1,0 +1,81 @@
+"""The command line as people call it, on the session's servers, in this process or its own."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from devstack.graph_service import GraphConfig, Profile
+from devstack.postgres import EmbeddedPostgres
+from services.root_keys import generate_root_key
+from tests.commands.terminal import Terminal
+from tests.end_to_end.product import Product, running_product
+
+ENTRA_ID = "6f1c7a52-9c3e-4c7f-8e57-0a6d2b1c9f10"
+
+
+@pytest.fixture
+def terminal(database_url: str, temporal_address: str, tmp_path: Path) -> Terminal:
+    """A terminal on an empty, migrated database and the session's Temporal; nobody works there."""
+    return Terminal(
+        {
+            "DATABASE_URL": database_url,
+            "TEMPORAL_ADDRESS": temporal_address,
+            "TENANTOPS_ROOT_KEY": generate_root_key(),
+            "TENANTOPS_TASK_QUEUE": f"commands-{uuid4()}",
+            "TENANTOPS_DEVSTACK_DIR": str(tmp_path / "no-stack"),
+        }
+    )
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def settled(terminal: Terminal) -> Terminal:
+    """A terminal with a workspace, a principal that may do everything, and a tenant."""
+    await terminal("workspace", "create", "Fabrikam")
+    await terminal("principal", "add", "ops", "--role", "owner")
+    await terminal("tenant", "add", "Contoso", ENTRA_ID)
+    return terminal
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def product(
+    postgres_server: EmbeddedPostgres,
+    migrated_template: str,
+    maintenance_connection: asyncpg.Connection,
+    temporal_address: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Product]:
+    """Worker, Graph and services with one tenant, for the tests of one module."""
+    name = f"test_{uuid4().hex}"
+    create = f'CREATE DATABASE "{name}" TEMPLATE "{migrated_template}" STRATEGY FILE_COPY'
+    await maintenance_connection.execute(create)
+    url = postgres_server.dsn(name, scheme="postgresql+asyncpg")
+    config = GraphConfig(profile=Profile.S, tenants=1, budget_scale=0)
+    key = tmp_path_factory.mktemp("keys") / "root.key"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TEMPORAL_ADDRESS", temporal_address)
+        async with running_product(url, config, key) as running:
+            yield running
+    await maintenance_connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def office(product: Product, temporal_address: str, tmp_path: Path) -> Terminal:
+    """A terminal on the running product."""
+    settings = product.services.settings
+    return Terminal(
+        {
+            "DATABASE_URL": settings.database_url.get_secret_value(),
+            "TEMPORAL_ADDRESS": temporal_address,
+            "TENANTOPS_ROOT_KEY_FILE": str(settings.root_key_file),
+            "TENANTOPS_GRAPH_ROOT": str(settings.graph_root),
+            "TENANTOPS_AUTHORITY_HOST": str(settings.authority_host),
+            "TENANTOPS_CA_BUNDLE": str(settings.ca_bundle),
+            "TENANTOPS_GRAPH_BUDGET_SCALE": "50",
+            "TENANTOPS_TASK_QUEUE": settings.task_queue,
+            "TENANTOPS_DEVSTACK_DIR": str(tmp_path / "no-stack"),
+        }
+    )
