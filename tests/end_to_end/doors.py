@@ -4,18 +4,27 @@ A door takes a request and a key and gives the decision as JSON; the three must 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
+import typer
+from rich.console import RenderableType
 from sqlalchemy import text
 from temporalio.client import Client, WorkflowHandle
 
-from contracts.operations import FRONT_DOOR_WORKFLOW, OperationRequest
+from commands.screen import Screen
+from commands.session import Options, Session
+from commands.starting import Start, start_and_report
+from contracts.operations import FRONT_DOOR_WORKFLOW, OperationDecision, OperationRequest
 from domain.operation_types import OperationType
 from storage.runs import RunRecord
 from tests.end_to_end.product import Product
+from tests.end_to_end.worker_process import PROJECT, environment_of
 from tests.eventually import eventually
 
 Decision = dict[str, Any]
@@ -109,3 +118,57 @@ def only_run_id(decisions: list[Decision]) -> UUID:
 
 async def gather_starts(starts: list[Awaitable[Decision]]) -> list[Decision]:
     return list(await asyncio.gather(*starts))
+
+
+async def through_command(product: Product, request: OperationRequest, key: str) -> Decision:
+    """Start as a command does, in this process."""
+    screen = _Recorder(as_json=True)
+    options = Options(workspace=str(product.workspace_id), principal=request.principal)
+    assert request.tenant_id is not None
+    start = Start(
+        type=OperationType(request.type),
+        tenant_id=request.tenant_id,
+        inputs=request.inputs,
+        key=key,
+    )
+    with suppress(typer.Exit):
+        await start_and_report(Session(options, screen, product.services), start)
+    return _as_decision(screen.shown)
+
+
+class _Recorder(Screen):
+    """A screen that keeps what is shown."""
+
+    shown: Mapping[str, Any]
+
+    def show(
+        self, document: Mapping[str, Any], render: Callable[[], Iterable[RenderableType]]
+    ) -> None:
+        self.shown = document
+
+
+async def through_terminal(product: Product, request: OperationRequest, key: str) -> Decision:
+    """Start with the `tenantops` command in a process of its own."""
+    words = {
+        OperationType.BACKUP_RUN_NOW: ["backup", "run"],
+        OperationType.DIRECTORY_ROLE_DEFINITIONS_SYNC: ["roles", "sync"],
+    }[OperationType(request.type)]
+    types = request.inputs.get("policy_types")
+    if isinstance(types, list):
+        words += ["--types", ",".join(map(str, types))]
+    client = await product.services.temporal()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "starter", *words, str(request.tenant_id)),
+        *("--workspace", str(product.workspace_id), "--principal", str(request.principal)),
+        *("--key", key, "--json"),
+        env=environment_of(product.services.settings, client.service_client.config.target_host),
+        cwd=PROJECT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    answer, _ = await process.communicate()
+    return _as_decision(orjson.loads(answer))
+
+
+def _as_decision(document: Mapping[str, Any]) -> Decision:
+    """Return the part of a command's answer that is the decision."""
+    return OperationDecision.model_validate(dict(document)).model_dump(mode="json")

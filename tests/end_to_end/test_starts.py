@@ -27,8 +27,10 @@ from tests.end_to_end.doors import (
     knock,
     only_run_id,
     runs_of,
+    through_command,
     through_front_door,
     through_service,
+    through_terminal,
 )
 from tests.end_to_end.product import Product
 from tests.end_to_end.slots import add_schedule, slot_request
@@ -38,6 +40,7 @@ SYNC = "directory_role_definitions.sync"
 SLOT = "backup_schedule.scheduled"
 NOW = "backup_schedule.run_now"
 DOORS: tuple[Door, ...] = (through_service, through_front_door)
+ALL_DOORS = (*DOORS, through_command)
 
 
 async def test_hundred_equal_slots_through_all_doors_leave_one_run_and_one_effect(
@@ -46,7 +49,7 @@ async def test_hundred_equal_slots_through_all_doors_leave_one_run_and_one_effec
     request = slot_request(product, await add_schedule(product))
     starts = [
         door(product, request, f"start-{number}")
-        for number, door in enumerate(islice(cycle(DOORS), 100))
+        for number, door in enumerate(islice(cycle(ALL_DOORS), 100))
     ]
     decisions = await gather_starts(starts)
 
@@ -64,8 +67,9 @@ async def test_hundred_equal_syncs_through_all_doors_leave_one_effect_for_each_r
     request = product.request(SYNC)
     starts = [
         door(product, request, f"start-{number}")
-        for number, door in enumerate(islice(cycle(DOORS), 100))
+        for number, door in enumerate(islice(cycle(ALL_DOORS), 97))
     ]
+    starts += [through_terminal(product, request, f"terminal-{number}") for number in range(3)]
     decisions = await gather_starts(starts)
 
     await assert_each_run_has_one_effect(product, decisions)
@@ -118,15 +122,27 @@ async def test_same_key_gets_the_same_decision_through_every_door_and_after_comp
 ) -> None:
     request = await request_of(product, type_)
     first = await through_service(product, request, "same-key")
-    at_once = await gather_starts([door(product, request, "same-key") for door in DOORS * 3])
+    at_once = await gather_starts([door(product, request, "same-key") for door in ALL_DOORS * 2])
     run = await completed(product, only_run_id([first, *at_once]))
-    later = [await door(product, request, "same-key") for door in DOORS]
+    later = [await door(product, request, "same-key") for door in ALL_DOORS]
 
     assert run.outcome is RunOutcome.SUCCEEDED
     assert {decision["decision"] for decision in [first, *at_once, *later]} == {"accepted"}
     assert only_run_id([first, *later]) == run.id
     assert {decision["outcome"] for decision in later} == {"succeeded"}
     await assert_owners_alone_had_effects(product, [run])
+
+
+async def test_terminal_gets_the_decision_that_its_key_had_before(product: Product) -> None:
+    request = product.request(NOW, {"policy_types": ["filter"]})
+    first = await through_terminal(product, request, "key-of-a-script")
+    run = await completed(product, only_run_id([first]))
+    again = await through_terminal(product, request, "key-of-a-script")
+    other = await through_service(product, product.request(NOW), "key-of-a-script")
+
+    assert (first["decision"], again["decision"]) == ("accepted", "accepted")
+    assert (only_run_id([first, again]), again["outcome"]) == (run.id, "succeeded")
+    assert other["reason_code"] == "idempotency_key_reused"
 
 
 async def request_of(product: Product, type_: str) -> OperationRequest:
