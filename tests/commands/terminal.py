@@ -57,13 +57,15 @@ class Terminal:
         result = await self(*arguments, "--json", code=code, **more)
         return json.loads(result.stdout)
 
-    def process(self, *arguments: str, **more: str) -> "subprocess.Popen[str]":
+    def process(
+        self, *arguments: str, stdin: int = subprocess.DEVNULL, stderr: int = subprocess.PIPE
+    ) -> "subprocess.Popen[str]":
         """Start a command as a process of its own."""
         return subprocess.Popen(
             [*PROGRAM, *arguments],
-            env={**os.environ, **self.variables, **more},
+            env={**os.environ, **self.variables},
+            stdin=stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
+            stderr=stderr,
             text=True,
         )
