@@ -123,8 +123,9 @@ async def _opened(given: "Services | Settings") -> "AsyncIterator[Services]":
 def main() -> None:
     """Run the command line; the console script `tenantops`."""
     from commands.tree import root
+    from services.process_exit import run_and_exit
 
-    root()(prog_name="tenantops")
+    run_and_exit(lambda: root()(prog_name="tenantops"))
 
 
 if __name__ == "__main__":

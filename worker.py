@@ -21,6 +21,7 @@ from activities.directory_role_definitions import DirectoryRoleDefinitionsActivi
 from activities.run_recording import RunRecordingActivities
 from services.assembly import Services, open_services
 from services.logs import configure_logging
+from services.process_exit import run_and_exit
 from services.search_attributes import register_and_verify
 from settings import load_settings_or_stop
 from workflows.backup import BackupWorkflow
@@ -115,9 +116,9 @@ async def _serve() -> None:
 
 
 def main() -> None:
-    """Run the worker; the entry of `python -m worker` and `tenantops worker`."""
+    """Run the worker until it is drained; what `tenantops worker` does."""
     asyncio.run(_serve())
 
 
 if __name__ == "__main__":
-    main()
+    run_and_exit(main)

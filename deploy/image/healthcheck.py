@@ -15,6 +15,7 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 
+from services.process_exit import run_and_exit
 from services.temporal_client import connect
 from settings import Settings, load_settings_or_stop
 from storage.engine import create_engine
@@ -61,8 +62,13 @@ async def find_poller(settings: Settings) -> None:
     raise SystemExit("the worker of this container does not ask for work")
 
 
-if __name__ == "__main__":
+def report() -> None:
+    """Say what is wrong in one line, without the texts of errors: they may hold secrets."""
     try:
         asyncio.run(main())
-    except Exception as error:  # noqa: BLE001 - any failure is the answer; texts may hold secrets
+    except Exception as error:  # noqa: BLE001 - any failure is the answer
         sys.exit(f"unhealthy: {type(error).__name__}")
+
+
+if __name__ == "__main__":
+    run_and_exit(report)
