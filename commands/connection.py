@@ -21,18 +21,29 @@ from commands.options import (
 )
 from commands.run_finding import tenant_names
 from commands.screen import short_id, table
-from commands.selection import choose
+from commands.selection import choose, only
 from commands.session import Options, Session, execute
 from domain.capabilities import Capability
 from domain.connections import Purpose
+from domain.reasons import reason
 
 if TYPE_CHECKING:
     from storage.connections import StoredConnection
+
+_NONE_YET = "No connections yet; add one with `tenantops connection add TENANT --app-id ID`."
 
 app = command_group("Provider connections: by which app a tenant is reached.")
 
 ConnectionArgument = Annotated[
     str, typer.Argument(metavar="CONNECTION", help="Connection, by name, id or start of id.")
+]
+OnlyConnectionArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="CONNECTION",
+        help="Connection, by name, id or start of id; the only one if there is just one.",
+        show_default=False,
+    ),
 ]
 SecretEnvOption = Annotated[
     str | None,
@@ -152,9 +163,9 @@ def list_connections(
     execute(work, Options(as_json=as_json, workspace=workspace))
 
 
-@app.command("test", epilog=examples("tenantops connection test read"))
+@app.command("test", epilog=examples("tenantops connection test", "tenantops connection test read"))
 def check(
-    connection: ConnectionArgument,
+    connection: OnlyConnectionArgument = None,
     tenant: TenantOption = None,
     workspace: WorkspaceOption = None,
     principal: PrincipalOption = None,
@@ -278,8 +289,11 @@ async def _all(session: Session, tenant: str | None) -> "list[StoredConnection]"
     return found
 
 
-async def _find(session: Session, wanted: str, tenant: str | None) -> "StoredConnection":
-    return choose(await _all(session, tenant), wanted, "CONNECTION", "connection")
+async def _find(session: Session, wanted: str | None, tenant: str | None) -> "StoredConnection":
+    known = await _all(session, tenant)
+    if wanted is None:
+        return only(known, "CONNECTION", "connection", "add one with `tenantops connection add`")
+    return choose(known, wanted, "CONNECTION", "connection")
 
 
 def _connections(found: "list[StoredConnection]", tenants: Mapping[object, str]) -> Table:
@@ -293,9 +307,9 @@ def _connections(found: "list[StoredConnection]", tenants: Mapping[object, str])
             entry.credential_kind.replace("_", " "),
             entry.credential_expires_at,
             "disabled" if entry.disabled_at else entry.verification_status,
-            entry.last_reason_code,
+            None if entry.last_reason_code is None else reason(entry.last_reason_code).label,
         )
         for entry in found
     ]
     columns = ("Name", "Id", "Tenant", "Purpose", "Cloud", "Credential", "Expires", "State")
-    return table((*columns, "Reason"), rows)
+    return table((*columns, "Reason"), rows, empty=_NONE_YET)

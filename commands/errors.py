@@ -10,8 +10,8 @@ EXIT_FAILED = 1
 EXIT_WRONG_INPUT = 2
 EXIT_INTERRUPTED = 130
 
-_DATABASE = "PostgreSQL could not be reached; check DATABASE_URL and that the server runs"
-_TEMPORAL = "Temporal could not be reached; check TEMPORAL_ADDRESS and that the server runs"
+_DATABASE = "PostgreSQL could not be reached ({}); check DATABASE_URL and that the server runs"
+_TEMPORAL = "Temporal could not be reached ({}); check TEMPORAL_ADDRESS and that the server runs"
 _NOT_MIGRATED = "the database lacks tables of this version; run `tenantops migrate`"
 
 
@@ -90,8 +90,16 @@ def _of_settings(error: Exception) -> Explanation | None:
     from settings import SettingsError
 
     if isinstance(error, SettingsError):
-        return Explanation("\n".join(error.problems), EXIT_WRONG_INPUT)
+        # Each problem begins with its variable.
+        field = error.problems[0].partition(" ")[0].rstrip(":")
+        return Explanation("\n".join(map(_with_stack, error.problems)), EXIT_WRONG_INPUT, field)
     return None
+
+
+def _with_stack(problem: str) -> str:
+    if not problem.startswith("DATABASE_URL is not set"):
+        return problem
+    return f"{problem}, or try it out with `tenantops stack start`"
 
 
 def _of_accounts(error: Exception) -> Explanation | None:
@@ -138,7 +146,7 @@ def _of_database(error: Exception) -> Explanation | None:
     if isinstance(
         cause, asyncpg.PostgresError | asyncpg.InterfaceError | SQLAlchemyError | OSError
     ):
-        return Explanation(f"{_DATABASE} ({type(cause).__name__})")
+        return Explanation(_DATABASE.format(type(cause).__name__))
     return None
 
 
@@ -146,10 +154,10 @@ def _of_temporal(error: Exception) -> Explanation | None:
     from temporalio.service import RPCError
 
     if isinstance(error, RPCError):
-        return Explanation(f"{_TEMPORAL} (gRPC status {error.status.name.lower()})")
+        return Explanation(_TEMPORAL.format(f"gRPC status {error.status.name.lower()}"))
     # The SDK's client raises a bare RuntimeError when it cannot connect.
     if type(error) is RuntimeError and "connect" in str(error).lower():
-        return Explanation(_TEMPORAL)
+        return Explanation(_TEMPORAL.format("no connection"))
     return None
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from commands.errors import explain
 from commands.graph_reachability import unreachable_reason
+from commands.screen import counted
 
 if TYPE_CHECKING:
     from services.assembly import Services
@@ -106,7 +107,7 @@ async def check_root_key(services: "Services") -> list[Finding]:
                     continue
                 await keys.cipher_within(connection, workspace.id, tenant.id)
                 opened += 1
-    detail = f"opens the keys of {opened} tenants" if opened else "is readable; no tenant has a key"
+    detail = f"opens {counted(opened, 'tenant key')}" if opened else "readable; no tenant has a key"
     return [Finding("root key", State.OK, detail)]
 
 
@@ -155,8 +156,13 @@ async def check_worker(services: "Services") -> list[Finding]:
         answer = await client.workflow_service.describe_task_queue(request, timeout=_RPC_TIMEOUT)
         pollers.append({poller.identity for poller in answer.pollers})
     if all(pollers):
-        return [Finding("worker", State.OK, f"{len(pollers[0] | pollers[1])} serve {name}")]
-    return [Finding("worker", State.FAILED, f"nobody serves {name}", "run `tenantops worker`")]
+        found = counted(len(pollers[0] | pollers[1]), "worker")
+        return [Finding("worker", State.OK, f"{found} on the task queue {name}")]
+    return [
+        Finding(
+            "worker", State.FAILED, f"nobody serves the task queue {name}", "run `tenantops worker`"
+        )
+    ]
 
 
 async def check_schedules(services: "Services") -> list[Finding]:
@@ -175,7 +181,7 @@ async def check_schedules(services: "Services") -> list[Finding]:
     ours = {name for name in existing if name.startswith("backup_schedule:")}
     found = []
     if pending:
-        found.append(f"{pending} changes not told yet")
+        found.append(f"{counted(pending, 'change')} not told yet")
     if lost := wanted - ours:
         found.append(f"{len(lost)} missing in Temporal")
     if stray := ours - wanted:
@@ -183,7 +189,9 @@ async def check_schedules(services: "Services") -> list[Finding]:
     if found:
         mend = "run `tenantops schedule sync`"
         return [Finding("schedules", State.WARNING, ", ".join(found), mend)]
-    return [Finding("schedules", State.OK, f"{len(wanted)} in Temporal as here")]
+    if not wanted:
+        return [Finding("schedules", State.OK, "there are none")]
+    return [Finding("schedules", State.OK, f"{counted(len(wanted), 'schedule')}, all in Temporal")]
 
 
 async def check_graph(services: "Services") -> list[Finding]:

@@ -10,6 +10,8 @@ from commands.screen import short_id, table
 from commands.session import Options, Session, execute
 from domain.capabilities import Capability, Role, capabilities_of
 
+_NONE_YET = "No principals yet; add one with `tenantops principal add NAME --role operator`."
+
 app = command_group("Service principals: who may start and change what.")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name, unique in the workspace.")]
@@ -73,9 +75,8 @@ def list_principals(workspace: WorkspaceOption = None, as_json: JsonOption = Fal
             )
             for entry in found
         ]
-        session.screen.show(
-            {"principals": found}, lambda: [table(("Name", "Id", "State", "May"), rows)]
-        )
+        listing = table(("Name", "Id", "State", "May"), rows, empty=_NONE_YET)
+        session.screen.show({"principals": found}, lambda: [listing])
 
     execute(work, Options(as_json=as_json, workspace=workspace))
 

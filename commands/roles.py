@@ -75,9 +75,7 @@ def list_roles(
         roles = await session.services.role_reads.list_roles(
             found.workspace_id, found.id, search=search, with_removed=removed
         )
-        session.screen.show({"roles": roles}, lambda: [_roles(roles)])
-        if not roles and search is None:
-            session.screen.note("None are known; sync them with `tenantops roles sync`.")
+        session.screen.show({"roles": roles}, lambda: [_roles(roles, is_search=search is not None)])
 
     execute(work, Options(as_json=as_json, workspace=workspace))
 
@@ -104,7 +102,7 @@ def changes(
     execute(work, Options(as_json=as_json, workspace=workspace))
 
 
-def _roles(roles: "Sequence[RoleView]") -> Table:
+def _roles(roles: "Sequence[RoleView]", *, is_search: bool) -> Table:
     rows = [
         (
             role.display_name,
@@ -116,7 +114,9 @@ def _roles(roles: "Sequence[RoleView]") -> Table:
         )
         for role in roles
     ]
-    return table(("Name", "Kind", "Enabled", "#Versions", "Last changed", "Removed"), rows)
+    columns = ("Name", "Kind", "Enabled", "#Versions", "Last changed", "Removed")
+    unknown = "No role definitions are known; sync them with `tenantops roles sync`."
+    return table(columns, rows, empty="No name holds that." if is_search else unknown)
 
 
 def _changes(found: "Sequence[RoleChange]") -> list[RenderableType]:

@@ -36,7 +36,7 @@ _RESULT_COLUMNS = (
     "#Same",
     "#Skipped",
     "#Failed",
-    "#Not given",
+    "#Not captured",
     "Reason",
 )
 
@@ -49,7 +49,8 @@ def summary_document(run: "RunSummary") -> dict[str, Any]:
 def runs_table(runs: "Sequence[RunSummary]", tenants: Mapping[object, str]) -> Table:
     """Return a list of runs; `tenants` are names by id."""
     columns = ("Run", "Operation", "Tenant", "State", "Created", "Took", "#Objects", "Reason")
-    return table(columns, (_line(run, tenants) for run in runs))
+    lines = (_line(run, tenants) for run in runs)
+    return table(columns, lines, empty="No runs match; see --since, which is 30 days by default.")
 
 
 def _line(run: "RunSummary", tenants: Mapping[object, str]) -> tuple[object, ...]:

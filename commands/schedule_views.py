@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SHOWN_SLOTS = 3
 _DAYS = ("", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_NOT_TOLD = "not told yet; run `tenantops schedule sync`"
 _NOT_SYNCED = {
     "temporal_unreachable": (
         "Saved, but Temporal could not be reached and does not know it yet; "
@@ -144,7 +145,7 @@ def schedule_parts(
             ("Jitter", duration(definition.jitter) if definition.jitter else None),
             ("Catch-up", duration(definition.catchup_window)),
             ("Revision", stored.revision),
-            ("In Temporal", "as here" if stored.is_synced else "not told yet"),
+            ("In Temporal", "yes, up to date" if stored.is_synced else _NOT_TOLD),
             ("Last run", stored.last_run_at),
         )
     )
@@ -161,11 +162,12 @@ def schedules_table(found: "Sequence[StoredSchedule]", tenants: Mapping[object, 
             when_text(stored.definition.spec),
             _state(stored),
             stored.next_run_at,
-            "yes" if stored.is_synced else "no",
+            "yes" if stored.is_synced else "not yet",
         )
         for stored in found
     ]
-    return table(("Name", "Id", "Tenant", "When", "State", "Next slot", "In Temporal"), rows)
+    columns = ("Name", "Id", "Tenant", "When", "State", "Next slot", "In Temporal")
+    return table(columns, rows, empty="No schedules; make one with `tenantops schedule create`.")
 
 
 def slots_table(spec: ScheduleSpec, slots: Sequence[datetime]) -> Table:

@@ -14,14 +14,19 @@ from uuid import UUID
 
 import orjson
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import measure_renderables
+from rich.padding import Padding
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-# A pipe has no width of its own; ids must not be folded there.
-_PIPE_WIDTH = 200
+# Wider than any line: a pipe has no width of its own, and nothing may be folded there.
+_UNBOUNDED = 100_000
 # Of a UUIDv7: the whole time and half of the random part, which tells rows of one moment apart.
 _SHORT_ID = 18
+
+_NONE = Text("-", style="dim")
 
 STYLES = {
     "succeeded": "green",
@@ -70,7 +75,17 @@ class Screen:
             sys.stdout.write(json_text(document))
             return
         for part in render():
+            self._print(part)
+
+    def _print(self, part: RenderableType) -> None:
+        if self.out.is_terminal:
             self.out.print(part)
+            return
+        # Columns are padded; in a pipe that is only in the way.
+        with self.out.capture() as captured:
+            self.out.print(part)
+        lines = captured.get().split("\n")
+        sys.stdout.write("\n".join(line.rstrip() for line in lines))
 
     def note(self, text: str) -> None:
         """Say something that is not the result."""
@@ -107,12 +122,73 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else value
 
 
+class Listing(Table):
+    """A table that shows its rows as blocks where it would have to break words into pieces.
+
+    Without rows it is the sentence `empty`, if that is given.
+    """
+
+    def __init__(self, *, title: str | None, empty: str | None) -> None:
+        super().__init__(
+            box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0)
+        )
+        self._empty = empty
+        self._records: list[list[Text]] = []
+
+    def add_record(self, cells: Iterable[Text]) -> None:
+        """Add a row."""
+        self._records.append(list(cells))
+        self.add_row(*self._records[-1])
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render the table, the blocks or the sentence."""
+        if not self._records and self._empty is not None:
+            yield Text(self._empty)
+        elif self._fit(console, options):
+            yield from super().__rich_console__(console, options)
+        else:
+            yield from self._blocks()
+
+    def _fit(self, console: Console, options: ConsoleOptions) -> bool:
+        """Share the width out, so that lines break between words only; tell whether that works."""
+        wide = options.update_width(_UNBOUNDED)
+        spans = [
+            measure_renderables(console, wide, [Text(str(column.header)), *cells])
+            for column, *cells in zip(self.columns, *self._records, strict=True)
+        ]
+        most = sum(span.maximum for span in spans)
+        slack = sum(span.span for span in spans)
+        frame = self.__rich_measure__(console, wide).maximum - most
+        room = min(options.max_width - frame - most + slack, slack)
+        if room < 0:
+            return False
+        for column, span in zip(self.columns, spans, strict=True):
+            column.width = span.minimum + (room * span.span // slack if slack else 0)
+        return True
+
+    def _blocks(self) -> RenderResult:
+        if self.title is not None:
+            yield self.title
+        names = [str(column.header) for column in self.columns[1:]]
+        for first, *rest in self._records:
+            yield Text.assemble("\n", first)
+            shown = (
+                (name, value) for name, value in zip(names, rest, strict=True) if value != _NONE
+            )
+            yield Padding(details(shown), (0, 0, 0, 2))
+
+
 def table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None
-) -> Table:
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str | None = None,
+    empty: str | None = None,
+) -> Listing:
     """Return a table; columns that begin with `#` hold numbers, None shows as a dash.
 
     A column without a single value is left out, which leaves room for those that have some.
+    `empty` is shown instead of a table without rows.
     """
     listed = list(rows)
     kept = [
@@ -120,14 +196,14 @@ def table(
         for number in range(len(columns))
         if not listed or any(row[number] not in (None, "") for row in listed)
     ]
-    result = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    result = Listing(title=title, empty=empty)
     for column in (columns[number] for number in kept):
         is_number = column.startswith("#")
         result.add_column(
             column.removeprefix("#"), justify="right" if is_number else "left", overflow="fold"
         )
     for row in listed:
-        result.add_row(*(cell(row[number]) for number in kept))
+        result.add_record(cell(row[number]) for number in kept)
     return result
 
 
@@ -147,12 +223,15 @@ def cell(value: object) -> Text:
     if isinstance(value, Text):
         return value
     if value is None or value == "":
-        return Text("-", style="dim")
+        return _NONE.copy()
     if isinstance(value, bool):
         return Text("yes" if value else "no")
     if isinstance(value, datetime):
         return Text(moment(value))
     text = printable(str(value))
+    if text.startswith(("http://", "https://")):
+        # A terminal may have to fold it, and then only this keeps it in one piece.
+        return Text(text, style=Style(link=text))
     return Text(text.replace("_", " "), style=STYLES[text]) if text in STYLES else Text(text)
 
 
@@ -183,6 +262,11 @@ def duration(value: timedelta) -> str:
     return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s"
 
 
+def counted(number: int, thing: str) -> str:
+    """Return `1 tenant` or `2 tenants`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def short_id(value: object) -> str:
     """Return the start of an id that is enough to find it again."""
     return str(value)[:_SHORT_ID]
@@ -190,5 +274,5 @@ def short_id(value: object) -> str:
 
 def _console(stream: Any) -> Console:
     # No markup: names of tenants may hold brackets.
-    width = None if stream.isatty() else _PIPE_WIDTH
+    width = None if stream.isatty() else _UNBOUNDED
     return Console(file=stream, markup=False, highlight=False, emoji=False, width=width)

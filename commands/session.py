@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from storage.accounts import StoredPrincipal, StoredTenant, StoredWorkspace
 
 _NO_WORKSPACE = "make one with `tenantops workspace create NAME`"
-_NO_TENANT = "add one with `tenantops tenant add`"
+_NO_TENANT = "add one with `tenantops tenant add NAME ENTRA_ID`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +82,13 @@ class Session:
         wanted = self._options.principal or self.settings.principal
         if wanted is not None:
             return _entitled(choose(known, wanted, "--principal", "principal"), needed)
+        from domain.capabilities import Role, capabilities_of
+
         able = [entry for entry in known if entry.is_active and needed in entry.capabilities]
-        mend = f"add one with `tenantops principal add NAME --capability {needed}` or `--role`"
+        role = next(
+            (entry for entry in reversed(Role) if needed in capabilities_of(entry)), "owner"
+        )
+        mend = f"add one with `tenantops principal add NAME --role {role}`"
         return only(able, "--principal", f"principal that holds {needed}", mend)
 
     async def actor(self, needed: "Capability") -> "Actor":

@@ -34,7 +34,8 @@ def sets_table(sets: "Sequence[BackupSet]") -> Table:
         )
         for entry in sets
     ]
-    return table(("#No.", "Set", "Name", "State", "Captured", "#Objects", "Run"), rows)
+    columns = ("#No.", "Set", "Name", "State", "Captured", "#Objects", "Run")
+    return table(columns, rows, empty="No backup sets; make one with `tenantops backup run`.")
 
 
 def set_document(found: "BackupSet", types: "Sequence[SetType]") -> dict[str, Any]:
@@ -68,7 +69,7 @@ def set_parts(found: "BackupSet", types: "Sequence[SetType]") -> list[Renderable
         )
         for entry in types
     ]
-    columns = ("Resource type", "State", "#Objects", "#Failed", "#Not given", "Reason")
+    columns = ("Resource type", "State", "#Objects", "#Failed", "#Not captured", "Reason")
     return [header, table(columns, rows)]
 
 

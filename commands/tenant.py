@@ -22,6 +22,8 @@ from domain.capabilities import Capability
 if TYPE_CHECKING:
     from storage.accounts import StoredTenant
 
+_NONE_YET = "No tenants yet; add one with `tenantops tenant add NAME ENTRA_ID`."
+
 app = command_group("Microsoft 365 tenants of a workspace.")
 
 
@@ -132,4 +134,4 @@ def _tenants(found: "Sequence[StoredTenant]") -> Table:
     rows = [
         (entry.name, short_id(entry.id), entry.entra_tenant_id, entry.lifecycle) for entry in found
     ]
-    return table(("Name", "Id", "Entra tenant", "Lifecycle"), rows)
+    return table(("Name", "Id", "Entra tenant", "Lifecycle"), rows, empty=_NONE_YET)

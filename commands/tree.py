@@ -55,6 +55,7 @@ class LazyRoot(TyperGroup):
             commands=dict(self.commands),
             rich_markup_mode=self.rich_markup_mode,
         )
+        _hide_flag_types(outline)
         outline.format_help(ctx, formatter)
 
 
@@ -63,7 +64,17 @@ def load(name: str) -> Command:
     app: typer.Typer = import_module(f"commands.{name}").app
     command = cast("Command", typer.main.get_command(app))
     command.name = name
+    for entry in (command, *getattr(command, "commands", {}).values()):
+        _hide_flag_types(entry)
     return command
+
+
+def _hide_flag_types(command: Command) -> None:
+    """Let help pages name flags as `--json` alone; Typer would write `<bool>` behind each."""
+    # The context makes the option for help, which is a flag as well.
+    for parameter in command.get_params(typer.Context(cast("Any", command))):
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
 
 
 def _show_version(wanted: bool) -> None:

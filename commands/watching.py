@@ -102,7 +102,7 @@ class ProgressDisplay:
         numbers = (view.done, view.of)
         if numbers != self._last:
             self._last = numbers
-            self._screen.note(f"{view.sentence} {numbers_text(view)}".rstrip())
+            self._screen.note(", ".join(filter(None, (view.sentence, numbers_text(view)))))
 
 
 class KnownBar(BarColumn):

@@ -8,6 +8,8 @@ from commands.options import JsonOption, command_group, examples
 from commands.screen import short_id, table
 from commands.session import Options, Session, execute, set_up_actor
 
+_NONE_YET = "No workspaces yet; make one with `tenantops workspace create NAME`."
+
 app = command_group("Workspaces: the boundary around tenants and everything of theirs.")
 
 
@@ -34,6 +36,7 @@ def list_workspaces(as_json: JsonOption = False) -> None:
     async def work(session: Session) -> None:
         found = await session.services.accounts.list_workspaces()
         rows = [(entry.name, short_id(entry.id), entry.created_at) for entry in found]
-        session.screen.show({"workspaces": found}, lambda: [table(("Name", "Id", "Created"), rows)])
+        listing = table(("Name", "Id", "Created"), rows, empty=_NONE_YET)
+        session.screen.show({"workspaces": found}, lambda: [listing])
 
     execute(work, Options(as_json=as_json))
