@@ -163,7 +163,7 @@ class Settings(BaseSettings):
     )
     log_level: str = _variable(
         "TENANTOPS_LOG_LEVEL",
-        "Least severity of log lines: DEBUG, INFO, WARNING or ERROR.",
+        "Least severity of log lines: INFO, WARNING or ERROR; DEBUG writes what INFO does.",
         "set it to DEBUG, INFO, WARNING or ERROR",
         default="INFO",
     )
