@@ -284,7 +284,3 @@ def _result_values(
         now,
         as_json(dict(result.reason_counts)),
     )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
