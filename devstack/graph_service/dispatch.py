@@ -174,6 +174,8 @@ class Dispatcher:
         """The right answer with what a fault does to it on its way out."""
         answer.delay_s = fault.delay_s
         match fault.kind:
+            case FaultKind.DELAY:
+                answer.headers.update(fault.headers)
             case FaultKind.CUT:
                 answer.transport = Transport.CUT
             case FaultKind.TRUNCATED:

@@ -15,7 +15,7 @@ class FaultKind(enum.StrEnum):
     """What a matching request meets."""
 
     STATUS = "status"  # status, code, message, body_style; with retry_after as given
-    DELAY = "delay"  # the right answer, delay_s late
+    DELAY = "delay"  # the right answer, delay_s late and with `headers`
     RESET = "reset"  # connection aborted, nothing applied
     CUT = "cut"  # connection closed in the middle of the right answer
     TRUNCATED = "truncated"  # well-formed HTTP with half of the JSON

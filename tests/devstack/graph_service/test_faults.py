@@ -305,3 +305,14 @@ async def test_client_request_id_is_echoed_in_header_and_error(client: GraphClie
     assert reply.error["innerError"]["client-request-id"] == header["client-request-id"]
     assert reply.error["innerError"]["request-id"] == reply.headers["request-id"]
     assert "ServerInfo" in reply.headers["x-ms-ags-diagnostic"]
+
+
+async def test_delay_fault_gives_the_right_answer_with_its_headers(
+    graph: GraphService, client: GraphClient
+) -> None:
+    graph.control.add_fault(kind="delay", times=1, headers={"x-ms-planted": "plum"})
+
+    struck, healthy = await client.get(FILTERS), await client.get(FILTERS)
+
+    assert (struck.status, struck.headers["x-ms-planted"]) == (200, "plum")
+    assert "x-ms-planted" not in healthy.headers
