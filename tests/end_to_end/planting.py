@@ -17,6 +17,8 @@ from devstack.graph_service import GraphControl
 from tests.end_to_end.truth import path_of
 
 CORE_LENGTH = 18
+# All cores begin with it, so that one look tells that none of them is there.
+MARK = "".join(secrets.choice(string.ascii_lowercase) for _ in range(4))
 OMA_REFERENCE = "015b022c-225d-485a-ad63-a0fe98502e09_planted"
 
 
@@ -56,9 +58,15 @@ class Origin(StrEnum):
     """Where a secret is planted, so that a finding says which way it took."""
 
     BODY = "body"  # a policy of the tenant
-    ANSWER = "answer"  # message, nested JSON and headers of errors of Graph and of the login
+    ANSWER = "answer"  # bodies of errors of Graph: message, details, nested JSON, HTML
+    HEADER = "header"  # headers of Graph, of good answers and of errors
+    ITEM = "item"  # bodies and headers of the parts of a batch
+    LOGIN = "login"  # refusals of the token endpoint, body and headers
     EXCEPTION = "exception"  # raised in services, activities, workflow code, tasks and threads
     REAL = "real"  # what the product itself works with
+
+
+PLANTED: tuple[Origin, ...] = tuple(origin for origin in Origin if origin is not Origin.REAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +93,26 @@ def texts_of(group: Mapping[Kind, Secret]) -> tuple[str, ...]:
     return tuple(secret.text for secret in group.values())
 
 
+def rotated(texts: tuple[str, ...], turn: int) -> tuple[str, ...]:
+    """Return the texts with others in front at each turn: what a limit cuts off is the end."""
+    first = turn * 5 % len(texts)
+    return texts[first:] + texts[:first]
+
+
+def headers_of(group: Mapping[Kind, Secret]) -> dict[str, str]:
+    """Return a header for each secret: where such a thing stands, or where a gateway echoes it."""
+    quoted = {kind: secret.text.replace("\n", " ") for kind, secret in group.items()}
+    challenge = json.dumps({"access_token": {"echo": group[Kind.ACCESS_TOKEN].value}})
+    claims = base64.b64encode(challenge.encode()).decode()
+    quoted[Kind.ACCESS_TOKEN] = f'Bearer error="insufficient_claims", claims="{claims}"'
+    cookie = group[Kind.COOKIE]
+    quoted[Kind.COOKIE] = f"[{cookie.core}]={cookie.value}"
+    return {_HEADERS.get(kind, f"x-ms-{kind}"): text for kind, text in quoted.items()}
+
+
 def _secret(origin: Origin, kind: Kind) -> Secret:
-    letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(CORE_LENGTH))
+    rest = CORE_LENGTH - len(MARK)
+    letters = MARK + "".join(secrets.choice(string.ascii_lowercase) for _ in range(rest))
     digits = "".join(secrets.choice(string.digits) for _ in range(4))
     # Names and hosts hold no digits that would betray them to a pattern.
     has_digits = kind not in (Kind.PERSONAL_NAME, Kind.WIFI_KEY, Kind.VPN_SECRET)
@@ -162,6 +188,15 @@ _KEYS = {
     Kind.WIFI_KEY: "preSharedKey",
     Kind.SCRIPT_BODY: "scriptContent",
     Kind.ENROLMENT_TOKEN: "tokenValue",
+}
+_HEADERS = {
+    Kind.ACCESS_TOKEN: "WWW-Authenticate",
+    Kind.USER_PRINCIPAL_NAME: "client-request-id",
+    Kind.DEVICE_SERIAL: "Retry-After",
+    Kind.SAS_URL: "Location",
+    Kind.INTERNAL_URL: "x-ms-ags-diagnostic",
+    Kind.RECOVERY_KEY: "request-id",
+    Kind.COOKIE: "Set-Cookie",
 }
 _WIFI = {
     "preSharedKey": Kind.WIFI_KEY,

@@ -1,8 +1,8 @@
-"""A worker or a command that breaks everywhere with texts that hold secrets.
+"""A worker that breaks everywhere with texts that hold secrets, and commands beside it.
 
-Run as a program: `python -m tests.end_to_end.sabotage PLAN worker|COMMAND…`. The plan says which
-texts, and whether the redactor is on. Without it everything that keeps foreign text away is taken
-out, so that a search can prove that it finds what leaks.
+Run as a program: `python -m tests.end_to_end.sabotage PLAN worker|COMMANDS`, with a file of
+commands. The plan says which texts, and whether the redactor is on. Without it everything that
+keeps foreign text away is taken out, so that a search can prove that it finds what leaks.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import gc
 import itertools
 import json
 import logging
+import os
 import sys
 import threading
 import traceback
@@ -24,6 +25,7 @@ import pytest
 from sqlalchemy import text as sql
 
 from tests.end_to_end.hostile_errors import SHAPES
+from tests.end_to_end.planting import rotated
 
 Patch = pytest.MonkeyPatch
 Method = Callable[..., Coroutine[Any, Any, Any]]
@@ -31,9 +33,13 @@ Method = Callable[..., Coroutine[Any, Any, Any]]
 
 @dataclass(frozen=True)
 class Plan:
-    """texts: what exceptions say. times: how often each place breaks before it works."""
+    """texts: what exceptions say. times: how often each place breaks before it works.
+
+    journal: file that gets the name of each place that breaks, a line each time.
+    """
 
     texts: tuple[str, ...]
+    journal: str
     has_redactor: bool = True
     times: int = 2
 
@@ -52,8 +58,8 @@ class Sabotage:
     def __init__(self, plan: Plan, patch: Patch) -> None:
         self._plan = plan
         self._patch = patch
-        self._text = " | ".join(plan.texts)
         self._shapes: Iterator[Any] = itertools.cycle(SHAPES)
+        self._turns = itertools.count()
 
     def install(self) -> None:
         """Break what a worker does."""
@@ -70,21 +76,29 @@ class Sabotage:
             (AdmissionService, "admit_call"),
             (RunGate, "begin"),
             (RunGate, "complete"),
-            (ContentReader, "documents_within"),
             (DirectoryRoleDefinitionsService, "sync"),
             (LaneReader, "read"),
         ):
             self._break(owner, name, len(SHAPES) // 3)
         self._break(CaptureService, "record_step", self._plan.times, self._repeat_row)
         self._break(Transport, "_exchange", self._plan.times, self._quote_request)
+        self._break(ContentReader, "documents_within", self._plan.times)
         self._break_pages(ResourceReader)
         self._break_workflows()
         self._break_heartbeats(LaneReader)
         self._break_unseen(LaneReader)
+        if not self._plan.has_redactor:
+            self._tell_in_heartbeats(LaneReader)
 
-    def error(self) -> Exception:
-        """Return the next shape."""
-        made: Exception = next(self._shapes)(self._text)
+    def text(self) -> str:
+        """Return all texts, each time with another one in front."""
+        return " | ".join(rotated(self._plan.texts, next(self._turns)))
+
+    def error(self, place: str) -> Exception:
+        """Return the next shape, for a place that breaks."""
+        with Path(self._plan.journal).open("a") as journal:
+            journal.write(f"{place}\n")
+        made: Exception = next(self._shapes)(self.text())
         return made
 
     def _break(self, owner: type, name: str, times: int, fail: Method | None = None) -> None:
@@ -95,9 +109,10 @@ class Sabotage:
         async def broken(this: Any, *arguments: Any, **named: Any) -> Any:
             if next(left) <= 0:
                 return await method(this, *arguments, **named)
+            error = self.error(name)
             if fail is not None:
                 await fail(this, *arguments)
-            raise self.error()
+            raise error
 
         self._patch.setattr(owner, name, broken)
 
@@ -108,12 +123,12 @@ class Sabotage:
             await connection.execute(sql("SET LOCAL log_min_messages = panic"))
             await connection.execute(sql("CREATE TEMP TABLE planted (name text UNIQUE)"))
             twice = sql("INSERT INTO planted SELECT left(:v, 2000) FROM generate_series(1, 2)")
-            await connection.execute(twice, {"v": self._text})
+            await connection.execute(twice, {"v": self.text()})
         raise AssertionError
 
     async def _quote_request(self, _transport: Any, *arguments: Any) -> NoReturn:
         """Quote the headers that were to be sent, the product's real token among them."""
-        raise aiohttp.ClientConnectionError(f"{self._text} {arguments}")
+        raise aiohttp.ClientConnectionError(f"{arguments} {self.text()}")
 
     def _break_pages(self, reader: Any) -> None:
         pages = reader.pages
@@ -122,7 +137,7 @@ class Sabotage:
         async def broken(this: Any, cursor: str | None = None) -> AsyncIterator[Any]:
             async for page in pages(this, cursor):
                 if next(left) > 0:
-                    raise self.error()
+                    raise self.error("pages")
                 yield page
 
         self._patch.setattr(reader, "pages", broken)
@@ -137,7 +152,7 @@ class Sabotage:
 
             def broken(*arguments: Any, _left: Any = left, _function: Any = function) -> Any:
                 if next(_left) > 0:
-                    raise self.error()
+                    raise self.error(_function.__name__)
                 return _function(*arguments)
 
             self._patch.setattr(attributes, name, broken)
@@ -148,10 +163,19 @@ class Sabotage:
 
         def broken(this: Any) -> Any:
             if next(left) > 0:
-                raise self.error()
+                raise self.error("progress")
             return progress(this)
 
         self._patch.setattr(reader, "progress", broken)
+
+    def _tell_in_heartbeats(self, reader: Any) -> None:
+        """Let heartbeats hold text, as they would without their list of what is allowed."""
+        progress = reader.progress
+
+        def telling(this: Any) -> Any:
+            return progress(this).model_copy(update={"resource_type": self.text()})
+
+        self._patch.setattr(reader, "progress", telling)
 
     def _break_unseen(self, reader: Any) -> None:
         """Break where nobody catches, beside every reading of a lane."""
@@ -165,7 +189,7 @@ class Sabotage:
 
     async def _stray(self) -> None:
         async def fail() -> None:
-            raise self.error()
+            raise self.error("task")
 
         task = asyncio.create_task(fail())
         await asyncio.wait([task])
@@ -176,22 +200,32 @@ class Sabotage:
         thread.join()
         _Finalized(self.error)
         gc.collect()
-        warnings.warn(self._text, stacklevel=1)
+        warnings.warn(self.text(), stacklevel=1)
         foreign = logging.getLogger("aiohttp.client")
-        foreign.warning("Can not load response cookies: %s", self._text)
-        foreign.error(f"Unclosed connection {self._text}")
-        logging.getLogger("planted").debug(self._text)
+        foreign.warning("Can not load response cookies: %s", self.text())
+        foreign.error(f"Unclosed connection {self.text()}")
+        logging.getLogger("planted").debug(self.text())
 
     def _fail(self) -> NoReturn:
-        raise self.error()
+        raise self.error("thread_or_callback")
 
 
 class _Finalized:
-    def __init__(self, error: Callable[[], Exception]) -> None:
+    def __init__(self, error: Callable[[str], Exception]) -> None:
         self._error = error
 
     def __del__(self) -> None:
-        raise self._error()
+        raise self._error("finalizer")
+
+
+# What the journal of a whole play has to hold.
+PLACES = frozenset(
+    {
+        *("admit_call", "begin", "complete", "documents_within", "sync", "read"),
+        *("record_step", "_exchange", "pages", "outcome_update", "run_attributes", "progress"),
+        *("task", "thread_or_callback", "finalizer"),
+    }
+)
 
 
 def turn_redactor_off(patch: Patch) -> None:
@@ -237,21 +271,60 @@ def _quoted_explanation(error: Exception) -> Any:
     return Explanation("".join(traceback.format_exception(error)))
 
 
+def run_commands(commands: list[dict[str, Any]]) -> None:
+    """Run commands side by side, each in a fork: what all of them import is imported once.
+
+    A command has `arguments`, the whole `environment`, and a file for `output`.
+    """
+    import services.assembly  # noqa: F401 - for the forks
+
+    for command in commands:
+        if os.fork() == 0:
+            _become(**command)
+    for _ in commands:
+        os.wait()
+
+
+def _become(arguments: list[str], environment: dict[str, str], output: str) -> NoReturn:
+    """Run one command as a process of its own would, to its end."""
+    os.environ.clear()
+    os.environ.update(environment)
+    file = os.open(output, os.O_WRONLY | os.O_CREAT, 0o600)
+    os.dup2(file, sys.stdout.fileno())
+    os.dup2(file, sys.stderr.fileno())
+    try:
+        _run(arguments)
+    except SystemExit as leaving:
+        sys.stderr.write(f"{leaving.code}\n")
+    except BaseException as error:  # noqa: BLE001 - as the interpreter does
+        sys.excepthook(type(error), error, error.__traceback__)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _run(arguments: list[str]) -> None:
+    if arguments == ["worker"]:
+        from worker import main as work
+
+        work()
+    else:
+        from commands.tree import root
+
+        root()(arguments, prog_name="tenantops")
+
+
 def main(arguments: list[str]) -> None:
-    """Run a sabotaged worker, or a command."""
+    """Run a sabotaged worker, or the commands of a file."""
     plan = Plan.read(Path(arguments[0]))
     with pytest.MonkeyPatch.context() as patch:
         if not plan.has_redactor:
             turn_redactor_off(patch)
         if arguments[1:] == ["worker"]:
             Sabotage(plan, patch).install()
-            from worker import main as work
-
-            work()
-            return
-        from commands.tree import root
-
-        root()(arguments[1:], prog_name="tenantops")
+            _run(["worker"])
+        else:
+            run_commands(json.loads(Path(arguments[1]).read_text()))
 
 
 if __name__ == "__main__":

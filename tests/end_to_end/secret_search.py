@@ -4,14 +4,13 @@ What is compressed, base64, hex, percent-encoded, escaped or UTF-16 is unpacked 
 what is encrypted stays closed, as it does for somebody who holds a stolen disk.
 """
 
-import base64
 import binascii
 import hashlib
 import re
 import sqlite3
 import zlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,15 @@ from google.protobuf.message import Message
 from temporalio.client import Client
 
 DEEPEST = 8
+# Bytes in which cores are alike when they are planted together.
+BEGINNING = 4
 LARGEST_UNPACKED = 64 * 1024 * 1024
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}")
+_TEXT = re.compile(rb"[ -~\t\r\n]{8,}")
+_WIDE = re.compile(rb"(?:[ -~]\0){8,}")
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+# In no alphabet of a packing.
+_BORDER = b"\n"
 _HEX = re.compile(rb"[0-9A-Fa-f]{16,}")
 _ESCAPE = re.compile(rb'\\(?:u00([0-9A-Fa-f]{2})|x([0-9A-Fa-f]{2})|(["\\/nrt]))')
 _WHITE = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
@@ -64,7 +70,7 @@ class SecretSearch:
 
 def secrets_in(raw: bytes, cores: Mapping[str, str]) -> set[str]:
     """Return the names of the secrets whose core is in `raw`, however it is packed there."""
-    needles = {name: core.lower().encode() for name, core in cores.items()}
+    needles = _by_beginning(cores)
     found: set[str] = set()
     seen: set[bytes] = set()
     waiting = [(raw, 0)]
@@ -75,39 +81,53 @@ def secrets_in(raw: bytes, cores: Mapping[str, str]) -> set[str]:
             continue
         seen.add(digest)
         lowered = blob.lower()
-        found |= {name for name, needle in needles.items() if needle in lowered}
+        for beginning, group in needles.items():
+            if beginning in lowered:
+                found |= {name for name, needle in group if needle in lowered}
         if depth < DEEPEST:
             waiting.extend((inner, depth + 1) for inner in unpacked(blob))
     return found
 
 
+def _by_beginning(cores: Mapping[str, str]) -> dict[bytes, list[tuple[str, bytes]]]:
+    needles: dict[bytes, list[tuple[str, bytes]]] = defaultdict(list)
+    for name, core in cores.items():
+        needle = core.lower().encode()
+        needles[needle[:BEGINNING]].append((name, needle))
+    return needles
+
+
 def unpacked(blob: bytes) -> Iterator[bytes]:
-    """Yield everything that `blob` may be a packing of, or may hold a packing of."""
+    """Yield everything that `blob` may be a packing of, or may hold packings of.
+
+    What runs of one kind give comes together, with a border between: there are very many.
+    """
     yield from _decompressed(blob)
-    for match in _BASE64.finditer(blob):
-        yield from _from_base64(match.group())
-    for match in _HEX.finditer(blob):
-        run = match.group()
-        for start in (0, 1):
-            even = run[start : start + (len(run) - start) // 2 * 2]
-            yield binascii.unhexlify(even)
-    if b"\\" in blob:
-        yield _ESCAPE.sub(_unescaped, blob)
-    if b"%" in blob:
-        yield unquote_to_bytes(blob)
-    if b"\0" in blob:
-        yield blob.replace(b"\0", b"")
-
-
-def _from_base64(run: bytes) -> Iterator[bytes]:
-    standard = run.translate(bytes.maketrans(b"-_", b"+/"))
+    texts = _TEXT.findall(blob)
+    text = _BORDER.join(texts)
+    runs = [run.translate(_STANDARD) for run in _BASE64.findall(text)]
     # A run may begin in the middle of a group, where other such characters stand before it.
-    for start in range(4):
-        whole = standard[start:]
-        rest = len(whole) % 4
-        # One character alone holds no byte.
-        kept = whole[:-1] if rest == 1 else whole
-        yield base64.b64decode(kept + b"=" * (-len(kept) % 4))
+    for start in range(4 if runs else 0):
+        yield _BORDER.join(_from_base64(run[start:]) for run in runs)
+    digits = _HEX.findall(text)
+    for start in range(2 if digits else 0):
+        yield _BORDER.join(_from_hex(run[start:]) for run in digits)
+    if escaped := _BORDER.join(part for part in texts if b"\\" in part):
+        yield _ESCAPE.sub(_unescaped, escaped)
+    if quoted := _BORDER.join(part for part in texts if b"%" in part):
+        yield unquote_to_bytes(quoted)
+    if wide := _BORDER.join(_WIDE.findall(blob)):
+        yield wide.replace(b"\0", b"")
+
+
+def _from_base64(run: bytes) -> bytes:
+    # One character alone behind the last group holds no byte.
+    kept = run[:-1] if len(run) % 4 == 1 else run
+    return binascii.a2b_base64(kept + b"=" * (-len(kept) % 4))
+
+
+def _from_hex(run: bytes) -> bytes:
+    return binascii.unhexlify(run[: len(run) // 2 * 2])
 
 
 def _decompressed(blob: bytes) -> Iterator[bytes]:
@@ -133,24 +153,56 @@ def _unescaped(match: re.Match[bytes]) -> bytes:
     return _WHITE.get(match.group(3), match.group(3))
 
 
-async def search_postgresql(search: SecretSearch, url: str) -> None:
-    """Look into every column of every row of every table, system catalogs left out."""
+async def keep_every_row(url: str) -> None:
+    """Let a database keep each version of each row in `witness.rows`, however short its life."""
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
-        for table in await connection.fetch(_TABLES):
+        tables = await connection.fetch(_TABLES)
+        await connection.execute(_WITNESS)
+        for table in tables:
             name = f'"{table["schemaname"]}"."{table["tablename"]}"'
-            async with connection.transaction():
-                async for row in connection.cursor(f"SELECT * FROM {name}"):
-                    for column, value in row.items():
-                        search.look(f"postgresql {table['tablename']}.{column}", value)
-        await connection.execute("CHECKPOINT")
+            await connection.execute(
+                f"CREATE TRIGGER witness AFTER INSERT OR UPDATE ON {name}"
+                " FOR EACH ROW EXECUTE FUNCTION witness.note()"
+            )
     finally:
         await connection.close()
 
 
+async def search_postgresql(search: SecretSearch, url: str) -> int:
+    """Look into every column of every row of every table, system catalogs left out.
+
+    Returns the number of the database, which names the folder of its files.
+    """
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    try:
+        for table in await connection.fetch(_TABLES):
+            place = f"postgresql {table['schemaname']}.{table['tablename']}"
+            name = f'"{table["schemaname"]}"."{table["tablename"]}"'
+            search.look(place, b"")
+            async with connection.transaction():
+                async for row in connection.cursor(f"SELECT * FROM {name}"):
+                    for column, value in row.items():
+                        search.look(f"{place}.{column}", value)
+        await connection.execute("CHECKPOINT")
+        return int(await connection.fetchval(_NUMBER))
+    finally:
+        await connection.close()
+
+
+_NUMBER = "SELECT oid::bigint FROM pg_database WHERE datname = current_database()"
 _TABLES = """
     SELECT schemaname, tablename FROM pg_tables
     WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2
+"""
+_WITNESS = """
+    CREATE SCHEMA witness;
+    CREATE TABLE witness.rows (of_table text, row jsonb);
+    CREATE FUNCTION witness.note() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO witness.rows VALUES (TG_TABLE_NAME, to_jsonb(NEW));
+        RETURN NULL;
+    END $$;
 """
 
 
@@ -190,11 +242,16 @@ async def search_temporal(search: SecretSearch, client: Client) -> None:
         search.look("temporal schedule", _raw(found.raw_description))
 
 
-async def open_descriptions(client: Client) -> AsyncIterator[bytes]:
-    """Yield what Temporal shows of running executions: heartbeats, last failures of activities."""
+async def search_pending(search: SecretSearch, client: Client) -> None:
+    """Look into what stays for moments: heartbeats and last failures of running activities."""
     async for execution in client.list_workflows('ExecutionStatus = "Running"'):
         handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
-        yield _raw((await handle.describe()).raw_description)
+        description = (await handle.describe()).raw_description
+        for activity in description.pending_activities:
+            if activity.HasField("heartbeat_details"):
+                search.look("temporal heartbeats", _raw(activity.heartbeat_details))
+            if activity.HasField("last_failure"):
+                search.look("temporal last failures", _raw(activity.last_failure))
 
 
 def _raw(message: Any) -> bytes:

@@ -6,12 +6,13 @@ commands are real processes, so that their outputs are what an operator's log co
 
 import asyncio
 import base64
+import json
 import logging
 import os
 import sys
 import threading
 import warnings
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import text
 from temporalio.client import WorkflowFailureError
 from temporalio.service import RPCError
 
-from devstack.graph_service import FaultKind, GraphConfig, GraphService, Profile, running_graph
+from devstack.graph_service import GraphConfig, GraphService, Profile, running_graph
 from devstack.graph_service.tokens import TokenAuthority
 from devstack.postgres import EmbeddedPostgres
 from devstack.temporal_server import TemporalOptions, TemporalServer
@@ -37,58 +37,62 @@ from storage.runs import RunRecord
 from storage.tenant_keys import current_key
 from tests.conftest import product_search_attributes
 from tests.end_to_end.doors import through_front_door
-from tests.end_to_end.planting import Kind, Origin, Secret, cores_of, plant, plant_bodies, texts_of
+from tests.end_to_end.hostile_graph import (
+    Planted,
+    add_hostile_answers,
+    idle_faults,
+    refuse_login,
+)
+from tests.end_to_end.planting import PLANTED, Kind, Origin, cores_of, plant, plant_bodies, texts_of
 from tests.end_to_end.product import ACTOR, Product, add_accounts, product_settings
-from tests.end_to_end.sabotage import Plan, turn_redactor_off
+from tests.end_to_end.sabotage import PLACES, Plan, turn_redactor_off
 from tests.end_to_end.secret_search import (
     SecretSearch,
-    open_descriptions,
+    keep_every_row,
     search_files,
+    search_pending,
     search_postgresql,
     search_sqlite,
     search_temporal,
 )
 from tests.end_to_end.slots import add_schedule
+from tests.end_to_end.stored import set_of
+from tests.end_to_end.truth import path_of
 
 CONFIG = GraphConfig(profile=Profile.S, tenants=2, budget_scale=0)
 DATABASE = "secrets"
-INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
+INHERITED = ("PATH", "LANG", "PYTHONPATH")
 NOW, SYNC = "backup_schedule.run_now", "directory_role_definitions.sync"
 SECONDS = 120.0
-SAMPLE_SECONDS = 0.2
+SAMPLE_SECONDS = 0.1
+# Arguments, and variables beside the usual ones.
+Command = tuple[tuple[str, ...], dict[str, str]]
 # Long enough to be of one secret alone, short enough to be there after a line was cut.
 REAL_CORE = 24
 PROXY = "http://operator:{}@127.0.0.1:9"
-SCOPES_FOLLOW = "Application must have one of the following scopes:"
-# Path → status of errors whose every part quotes secrets.
-HOSTILE_ANSWERS = {
-    "/deviceManagement/assignmentFilters": 500,
-    "/deviceManagement/roleScopeTags": 403,
-    "/deviceManagement/configurationPolicies/{id}*": 400,
-    "/deviceManagement/deviceHealthScripts/{id}": 404,
-    "/deviceManagement/deviceCategories": 429,
-    "/deviceManagement/termsAndConditions": 401,
-    "/roleManagement/directory/roleDefinitions": 503,
-    "/$batch": 502,
-}
-# Path → how the error wraps a message that quotes secrets.
-WRAPPED_ANSWERS = {
-    "/deviceAppManagement/mobileAppConfigurations": "intune_double",
-    "/deviceManagement/notificationMessageTemplates": "intune",
-    "/identity/conditionalAccess/namedLocations": "html",
-    "/deviceManagement/windowsFeatureUpdateProfiles": "no_inner",
-}
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of it. exported: folder of the good backup's export."""
+
+    good: RunRecord
+    synced: RunRecord
+    exported: Path
 
 
 @dataclass(slots=True)
 class Stage:
-    """What runs and what was planted; `outputs` are the files with what processes wrote."""
+    """What runs and what was planted.
+
+    outputs: files with what processes wrote, the worker's first.
+    """
 
     directory: Path
     product: Product
     postgres: EmbeddedPostgres
     temporal: TemporalServer
-    planted: Mapping[Origin, Mapping[Kind, Secret]]
+    planted: Planted
     search: SecretSearch
     environment: dict[str, str]
     outputs: list[Path]
@@ -98,72 +102,64 @@ class Stage:
         return self.directory / "plan.json"
 
     @property
+    def journal(self) -> Path:
+        return self.directory / "journal.txt"
+
+    @property
     def proxy(self) -> str:
         return PROXY.format(self.planted[Origin.EXCEPTION][Kind.PROXY_CREDENTIALS].core)
 
-    async def spawn(self, *arguments: str, **more: str) -> asyncio.subprocess.Process:
-        """Start a sabotaged process; what it writes goes to a file of its own."""
-        output = self.directory / f"output-{len(self.outputs):02}-{arguments[0]}.log"
-        self.outputs.append(output)
-        with output.open("wb") as file:
+    async def spawn(self, what: str) -> asyncio.subprocess.Process:
+        """Start a sabotaged worker, or the commands of a file."""
+        with self.outputs[0].open("ab") as file:
             return await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.end_to_end.sabotage", str(self.plan_file)),
-                *arguments,
-                env=self.environment | more,
+                *(sys.executable, "-m", "tests.end_to_end.sabotage", str(self.plan_file), what),
+                env=self.environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=file,
                 stderr=asyncio.subprocess.STDOUT,
             )
 
-    async def command(self, *arguments: str, **more: str) -> str:
-        """Run a command to its end and return everything it wrote."""
-        process = await self.spawn(*arguments, **more)
-        await process.wait()
-        return self.outputs[-1].read_text()
+    async def run_commands(self, *commands: Command) -> None:
+        """Run commands to their end; what each writes goes to a file of its own."""
+        planned = []
+        for number, (arguments, more) in enumerate(commands):
+            output = self.directory / f"output-{number:02}-{'-'.join(arguments[:2])}.log"
+            self.outputs.append(output)
+            environment = self.environment | more
+            planned.append(
+                {"arguments": arguments, "environment": environment, "output": str(output)}
+            )
+        file = self.directory / "commands.json"
+        file.write_text(json.dumps(planned))
+        await (await self.spawn(str(file))).wait()
+        assert all(output.stat().st_size for output in self.outputs)
 
-    async def play(self) -> RunRecord:
-        """Let everything go wrong, then right; return the run of the backup that went right."""
+    async def play(self) -> Played:
+        """Let everything go wrong, then right."""
         worker = await self.spawn("worker")
         watching = asyncio.create_task(self._watch())
+        control = self.product.graph.control
         try:
-            self._plant_faults()
+            add_hostile_answers(control, self.planted)
             await self.product.finished(await self.product.start(NOW), SECONDS)
             await self._knock()
-            await self.product.finished(await self.product.start(SYNC), SECONDS)
-            self.product.graph.control.clear_faults()
+            synced = await self.product.finished(await self.product.start(SYNC), SECONDS)
+            assert idle_faults(control) == []
+            control.clear_faults()
+            self._change_a_whole_type()
             await self._schedule()
             good = await self.product.finished(await self.product.start(NOW), SECONDS)
             await self._be_refused()
-            await self._command(good)
+            exported = await self._command(good)
+            assert PLACES ^ set(self.journal.read_text().split()) == set()
         finally:
             worker.terminate()
             await worker.wait()
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
-        return good
-
-    def _plant_faults(self) -> None:
-        """Let Graph and the login answer with every secret, in each form of an error."""
-        control, secrets = self.product.graph.control, self.planted[Origin.ANSWER]
-        texts = texts_of(secrets)
-        headers = {
-            "Retry-After": secrets[Kind.DEVICE_SERIAL].value,
-            "request-id": secrets[Kind.SAS_URL].value,
-            "Location": secrets[Kind.INTERNAL_URL].value,
-            "Set-Cookie": f"[{secrets[Kind.COOKIE].core}]={secrets[Kind.COOKIE].value}",
-            "WWW-Authenticate": f'Bearer claims="{secrets[Kind.SCRIPT_BODY].value}"',
-        }
-        for path, status in HOSTILE_ANSWERS.items():
-            fault = {"kind": FaultKind.HOSTILE, "path": path, "status": status}
-            control.add_fault(**fault, times=2, secrets=texts, headers=headers)
-        joined = f"{SCOPES_FOLLOW} {secrets[Kind.PERSONAL_NAME].value} {' '.join(texts)}"
-        for path, style in WRAPPED_ANSWERS.items():
-            fault = {"kind": FaultKind.STATUS, "path": path, "status": 403, "body_style": style}
-            control.add_fault(**fault, times=2, message=joined)
-        for status in (503, 400):
-            fault = {"kind": FaultKind.HOSTILE, "path": "/token", "status": status}
-            control.add_fault(**fault, times=1, secrets=texts)
+        return Played(good, synced, exported)
 
     async def _knock(self) -> None:
         """Start through the front door until its broken workflow code has recovered."""
@@ -171,6 +167,12 @@ class Stage:
         for number in range(4):
             with suppress(WorkflowFailureError):
                 await through_front_door(self.product, request, f"knock-{number}")
+
+    def _change_a_whole_type(self) -> None:
+        """Let a whole type gain a property, so that its stored documents are opened."""
+        control, path = self.product.graph.control, path_of("caPolicy")
+        for object_id in control.object_ids(0, path):
+            control.update_object(0, path, object_id, {"plantedAt": "2026-08-01T10:00:00Z"})
 
     async def _schedule(self) -> None:
         """Let a schedule exist and fire."""
@@ -180,68 +182,65 @@ class Stage:
 
     async def _be_refused(self) -> None:
         """Let the login refuse the certificate of the other tenant, with every secret."""
-        tenant = self.product.tenants[1]
-        texts = texts_of(self.planted[Origin.ANSWER])
-        refused = {"kind": FaultKind.HOSTILE, "path": "/token", "status": 401, "code": "7000215"}
-        graph = self.product.graph
-        graph.control.add_fault(**refused, tenant=tenant.entra_tenant_id, secrets=texts)
-        graph.control.revoke_tokens(1)
+        tenant, control = self.product.tenants[1], self.product.graph.control
+        refuse_login(control, self.planted, tenant.entra_tenant_id)
+        control.revoke_tokens(1)
         await self.product.finished(await self.product.start(NOW, tenant=tenant), SECONDS)
 
-    async def _command(self, good: RunRecord) -> None:
-        """Run commands that work and commands that break; they show no content of policies."""
+    async def _command(self, good: RunRecord) -> Path:
+        """Run commands that work and commands that break; only the export holds content."""
         connection = str(self.product.tenants[1].connection_id)
         core = self.search.cores["real.database_password"]
         app = ("--app-id", "no GUID", "--secret-env", "PLANTED_SECRET")
         secret = {"PLANTED_SECRET": self.search.cores["real.client_secret"]}
-        await asyncio.gather(
-            self.command("runs", "list", "--json"),
-            self.command("runs", "show", str(good.id), "--json"),
-            self.command("backup", "sets", "Tenant 0", "--json"),
-            self.command("connection", "list", "Tenant 0", "--json"),
-            self.command("connection", "test", connection),
-            self.command("connection", "test", connection, TENANTOPS_HTTP_PROXY=self.proxy),
-            self.command("connection", "add", "Tenant 0", *app, **secret),
-            self.command("doctor", "--json"),
-            self.command("runs", "list", DATABASE_URL=f"postgresql://u:{core}/x@h/d"),
-            self.command("runs", "list", DATABASE_URL=f"postgresql://u:{core}@127.0.0.1:9/d"),
-            self.command("worker", TENANTOPS_ROOT_KEY_FILE=core),
-            self.command("worker", TEMPORAL_ADDRESS="127.0.0.1:9", TEMPORAL_API_KEY=core),
+        exported, good_set = self.directory / "export", str(set_of(good))
+        await self.run_commands(
+            (("runs", "list", "--json"), {}),
+            (("runs", "show", str(good.id)), {}),
+            (("runs", "show", str(good.id), "--json"), {}),
+            (("backup", "sets", "Tenant 0", "--json"), {}),
+            (("backup", "show", good_set), {}),
+            (("backup", "show", good_set, "--json"), {}),
+            (("backup", "export", good_set, str(exported)), {}),
+            (("connection", "list", "Tenant 0", "--json"), {}),
+            (("connection", "test", connection), {}),
+            (("connection", "test", connection), {"TENANTOPS_HTTP_PROXY": self.proxy}),
+            (("connection", "add", "Tenant 0", *app), secret),
+            (("doctor", "--json"), {}),
+            (("runs", "list"), {"DATABASE_URL": f"postgresql://u:{core}/x@h/d"}),
+            (("runs", "list"), {"DATABASE_URL": f"postgresql://u:{core}@127.0.0.1:9/d"}),
+            (("worker",), {"TENANTOPS_ROOT_KEY_FILE": core}),
+            (("worker",), {"TEMPORAL_ADDRESS": "127.0.0.1:9", "TEMPORAL_API_KEY": core}),
         )
+        return exported
 
     async def _watch(self) -> None:
-        """Look at what stays for moments only: heartbeats, last failures, cursors."""
+        """Look again and again at what Temporal keeps for moments only."""
         client = await self.product.services.temporal()
         while True:
             with suppress(RPCError):
-                async for description in open_descriptions(client):
-                    self.search.look("temporal pending activities", description)
-            async with self.product.services.engine.connect() as connection:
-                for table in ("operation_run_results", "operation_run_steps"):
-                    rows = await connection.execute(text(f"SELECT * FROM {table}"))
-                    for row in rows.mappings():
-                        for column, value in row.items():
-                            self.search.look(f"postgresql {table}.{column}", value)
+                await search_pending(self.search, client)
             await asyncio.sleep(SAMPLE_SECONDS)
 
     async def look_everywhere(self) -> SecretSearch:
         """Search all that was left behind; stops the servers for their files."""
         services = self.product.services
         url = services.settings.database_url.get_secret_value()
-        await search_postgresql(self.search, url)
+        number = await search_postgresql(self.search, url)
         await search_temporal(self.search, await services.temporal())
         await services.close()
         await asyncio.to_thread(self.temporal.stop)
         await asyncio.to_thread(self.postgres.stop)
-        await asyncio.to_thread(self._look_at_files)
+        await asyncio.to_thread(self._look_at_files, number)
         return self.search
 
-    def _look_at_files(self) -> None:
+    def _look_at_files(self, number: int) -> None:
         search_sqlite(self.search, self.temporal.database_file)
         search_files(self.search, "temporal file", self.temporal.database_file.parent)
         data = self.postgres.log.parent / "data"
-        search_files(self.search, "postgresql file", data / "base", data / "pg_wal")
+        search_files(self.search, "postgresql file", data / "base" / str(number), data / "pg_wal")
         search_files(self.search, "log", self.postgres.log, *self.outputs)
+        search_files(self.search, "left behind", Path(self.environment["HOME"]))
 
 
 @asynccontextmanager
@@ -250,7 +249,7 @@ async def open_stage(directory: Path, *, has_redactor: bool) -> AsyncIterator[St
 
     The worker logs at DEBUG, this process at INFO.
     """
-    planted = {origin: plant(origin) for origin in (Origin.BODY, Origin.ANSWER, Origin.EXCEPTION)}
+    planted = {origin: plant(origin) for origin in PLANTED}
     search = SecretSearch(cores_of(*planted.values()))
     postgres = EmbeddedPostgres(directory / "postgres", durable=False)
     options = TemporalOptions(has_ui=False, search_attributes=product_search_attributes())
@@ -278,11 +277,11 @@ async def open_stage(directory: Path, *, has_redactor: bool) -> AsyncIterator[St
                     temporal=temporal,
                     planted=planted,
                     search=search,
-                    environment=_environment(settings, temporal, graph),
-                    outputs=[own],
+                    environment=_environment(settings, temporal, graph, directory / "home"),
+                    outputs=[directory / "output-of-worker.log", own],
                 )
                 texts = (*texts_of(planted[Origin.EXCEPTION]), *await _real(stage))
-                Plan(texts, has_redactor).write(stage.plan_file)
+                Plan(texts, str(stage.journal), has_redactor).write(stage.plan_file)
                 yield stage
 
 
@@ -315,6 +314,7 @@ async def _settings(directory: Path, postgres: EmbeddedPostgres, graph: GraphSer
     postgres.create_database(DATABASE)
     url = postgres.dsn(DATABASE, scheme="postgresql+asyncpg")
     await upgrade(url)
+    await keep_every_row(url)
     key = directory / "root.key"
     key.write_text(generate_root_key())
     changes = {"TENANTOPS_LOG_LEVEL": "DEBUG", "TENANTOPS_BACKUP_DEADLINE": "60s"}
@@ -322,10 +322,13 @@ async def _settings(directory: Path, postgres: EmbeddedPostgres, graph: GraphSer
 
 
 def _environment(
-    settings: Settings, temporal: TemporalServer, graph: GraphService
+    settings: Settings, temporal: TemporalServer, graph: GraphService, home: Path
 ) -> dict[str, str]:
-    """Return the variables of the worker and of commands."""
+    """Return the variables of the worker and of commands; what they leave behind is at `home`."""
+    home.mkdir()
     values = {
+        "HOME": str(home),
+        "TMPDIR": str(home),
         "DATABASE_URL": settings.database_url.get_secret_value(),
         "TENANTOPS_ROOT_KEY_FILE": str(settings.root_key_file),
         "TENANTOPS_GRAPH_ROOT": graph.root_url,

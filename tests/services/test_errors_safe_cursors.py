@@ -53,7 +53,7 @@ async def test_cursor_with_a_name_is_in_no_table_and_opens_for_its_run(
     search = SecretSearch({"name": NAME})
     await search_postgresql(search, database_url)
     assert not search.found, search.report()
-    assert search.places["postgresql operation_run_results.cursor"] > len(CURSOR)
+    assert search.places["postgresql public.operation_run_results.cursor"] > len(CURSOR)
     assert (await run.service.progress(run.id))[FILTER].cursor == CURSOR
 
 
