@@ -6,11 +6,10 @@ after it. The reader keeps nothing else, so memory is bounded by the few slices 
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import cast
 
 import orjson
 
@@ -72,9 +71,8 @@ class ListingPage:
 class Presence(StrEnum):
     """What an object's own path says of it."""
 
-    EXISTS = "exists"  # it answers
+    EXISTS = "exists"  # it answers, whatever has become of it
     GONE = "gone"  # 404 with Graph's own code: the proof that a tombstone needs (D5)
-    OTHER_TYPE = "other_type"  # it answers, but no longer belongs to this type
     UNKNOWN = "unknown"  # any other answer
 
 
@@ -112,12 +110,26 @@ class _Step:
     number: int
 
 
-class ResourceReader:
-    """Reads one resource type with one client."""
+Known = Callable[[Sequence[str]], Awaitable[Collection[str]]]
 
-    def __init__(self, client: GraphClient, resource_type: ResourceType) -> None:
+
+async def _nothing_known(_object_ids: Sequence[str]) -> Collection[str]:
+    return ()
+
+
+class ResourceReader:
+    """Reads one resource type with one client.
+
+    known: tells which of some objects were read before. Those are read on although they do not
+    belong to the type any more, because they still exist (decision 0003).
+    """
+
+    def __init__(
+        self, client: GraphClient, resource_type: ResourceType, known: Known = _nothing_known
+    ) -> None:
         self._client = client
         self._type = resource_type
+        self._known = known
 
     async def pages(self, cursor: str | None = None) -> AsyncIterator[ListingPage]:
         """Yield the listing from its start or from a cursor; the last page's cursor is null.
@@ -182,7 +194,7 @@ class ResourceReader:
                 self._client, self._type, reads_encrypted=await self._may_read_encrypted()
             )
             async for page in self._client.pages(self._type.version, path, place.link):
-                slices = self._slices(page, place.done)
+                slices = self._slices(await self._wanted(page), place.done)
                 for position, drafts in enumerate(slices):
                     await ahead.acquire()
                     is_last = position == len(slices) - 1
@@ -198,16 +210,22 @@ class ResourceReader:
         finally:
             steps.put_nowait(None)
 
-    def _slices(self, page: Page, done: set[str]) -> list[list[Draft]]:
-        """Return the page's objects of this type that are not done, in slices; at least one."""
-        drafts: dict[str, Draft] = {}
+    async def _wanted(self, page: Page) -> list[Draft]:
+        """Return the page's objects of this type, and those that once were; each once."""
+        listed: dict[str, JsonObject] = {}
         for entry in page.items:
             object_id = entry.get("id")
             if not isinstance(object_id, str) or not object_id:
                 raise protocol_error("object_without_id")
-            if self._type.belongs(entry) and _mark(object_id) not in done:
-                drafts.setdefault(object_id, Draft(object_id, entry))
-        whole = list(drafts.values())
+            listed.setdefault(object_id, entry)
+        others = {key for key, entry in listed.items() if not self._type.belongs(entry)}
+        if others:
+            others.difference_update(await self._known(sorted(others)))
+        return [Draft(key, entry) for key, entry in listed.items() if key not in others]
+
+    def _slices(self, drafts: list[Draft], done: set[str]) -> list[list[Draft]]:
+        """Return the drafts that are not done, in slices; at least one."""
+        whole = [draft for draft in drafts if _mark(draft.object_id) not in done]
         size = self._type.slice_size if self._reads_details else max(len(whole), 1)
         return [whole[at : at + size] for at in range(0, len(whole), size)] or [[]]
 
@@ -228,8 +246,7 @@ class ResourceReader:
         answered = result.body.get("id") if result.body else None
         if not isinstance(answered, str) or answered.lower() != object_id.lower():
             return Presence.UNKNOWN
-        belongs = self._type.belongs(cast("JsonObject", result.body))
-        return Presence.EXISTS if belongs else Presence.OTHER_TYPE
+        return Presence.EXISTS
 
 
 def _object(draft: Draft) -> ReadObject:

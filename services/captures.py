@@ -47,6 +47,7 @@ from storage.contents import insert_contents
 from storage.policies import (
     KnownPolicy,
     NewVersion,
+    existing_policies,
     lock_policies,
     missing_policies,
     write_versions,
@@ -177,6 +178,13 @@ class CaptureService:
         async with self._fenced(run_id, owner) as connection:
             place = (run_id, resource_type)
             await rows.postpone(connection, place, delay.until, cause, self._clock())
+
+    async def known_objects(
+        self, tenant_id: UUID, resource_type: str, object_ids: Sequence[str]
+    ) -> set[str]:
+        """Return those of `object_ids` that were captured before and are not deleted."""
+        async with self._engine.begin() as connection:
+            return await existing_policies(connection, tenant_id, resource_type, object_ids)
 
     async def missing_candidates(
         self, run_id: UUID, resource_type: str, tenant_id: UUID

@@ -78,7 +78,7 @@ class TypeReading:
         on_objects: Callable[[int], None],
     ) -> None:
         self._captures = captures
-        self._reader = ResourceReader(client, resource_type)
+        self._reader = ResourceReader(client, resource_type, self._known)
         self._run = run
         self._type = resource_type
         self._rules = rules_of(resource_type)
@@ -100,6 +100,9 @@ class TypeReading:
                 await self._captures.restart_listing(
                     self._run.id, self._run.owner, self._type.key, progress.epoch
                 )
+
+    async def _known(self, object_ids: Sequence[str]) -> set[str]:
+        return await self._captures.known_objects(self._run.tenant_id, self._type.key, object_ids)
 
     async def _progress(self) -> TypeProgress:
         return (await self._captures.progress(self._run.id))[self._type.key]
@@ -144,14 +147,14 @@ class TypeReading:
             self._run.id,
             self._run.owner,
             self._type.key,
-            gone=_ids(found, Presence.GONE, Presence.OTHER_TYPE),
+            gone=_ids(found, Presence.GONE),
             still_there=_ids(found, Presence.EXISTS),
             unknown=_ids(found, Presence.UNKNOWN),
         )
 
 
-def _ids(found: dict[str, Presence], *wanted: Presence) -> Sequence[str]:
-    return [object_id for object_id, presence in found.items() if presence in wanted]
+def _ids(found: dict[str, Presence], wanted: Presence) -> Sequence[str]:
+    return [object_id for object_id, presence in found.items() if presence is wanted]
 
 
 def _object(read: ReadObject, name_property: str) -> ListedObject:

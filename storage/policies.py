@@ -91,6 +91,12 @@ WHERE tenant_id = $1 AND resource_type = $2 AND deleted_at IS NULL AND NOT EXIST
 ORDER BY external_id
 """
 
+_EXISTING: Final = """
+SELECT external_id FROM policies
+WHERE tenant_id = $1 AND resource_type = $2 AND external_id = ANY($3::text[])
+    AND deleted_at IS NULL
+"""
+
 _COUNT: Final = """
 SELECT count(*) AS known FROM policies
 WHERE tenant_id = $1 AND resource_type = $2 AND deleted_at IS NULL
@@ -195,6 +201,14 @@ async def missing_policies(
     """Return the ids of objects that exist as far as is known, but are not listed."""
     rows = await fetch_within(connection, _MISSING, tenant_id, resource_type, list(listed))
     return [row["external_id"] for row in rows]
+
+
+async def existing_policies(
+    connection: AsyncConnection, tenant_id: UUID, resource_type: str, object_ids: Sequence[str]
+) -> set[str]:
+    """Return those of `object_ids` that exist as far as is known."""
+    rows = await fetch_within(connection, _EXISTING, tenant_id, resource_type, list(object_ids))
+    return {row["external_id"] for row in rows}
 
 
 async def count_policies(connection: AsyncConnection, tenant_id: UUID, resource_type: str) -> int:

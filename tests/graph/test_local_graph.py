@@ -214,7 +214,7 @@ async def test_probing_works_for_every_type(service: GraphService, local: GraphC
         missing = "5f0e8a9e-0000-4000-8000-000000000001"
         found = await ResourceReader(local, entry).probe([*ids[:1], missing])
         assert found.pop(missing) is Presence.GONE, entry.key
-        assert set(found.values()) <= {Presence.EXISTS, Presence.OTHER_TYPE}, entry.key
+        assert set(found.values()) <= {Presence.EXISTS}, entry.key
 
 
 async def test_scripts_permission_is_refused_for_scripts_alone(service: GraphService) -> None:

@@ -1,6 +1,7 @@
 """Listings of whole objects: complete or failed, never silently shorter."""
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
@@ -434,12 +435,33 @@ async def test_probe_tells_gone_from_everything_else(
     assert list(found.values()) == expected
 
 
-async def test_probe_of_an_object_that_changed_its_kind_says_so(
+UNUSED_APP = {"appAvailability": "global", "isAssigned": False}
+
+
+async def test_probe_of_an_object_that_does_not_belong_any_more_finds_it(
     graph: ScriptedGraph, client: GraphClient
 ) -> None:
     path = "/beta/deviceAppManagement/mobileApps/a"
-    graph.on(path, Reply({"id": "a", "appAvailability": "global", "isAssigned": False}))
-    assert await reader(client, "mobileApp").probe(["a"]) == {"a": Presence.OTHER_TYPE}
+    graph.on(path, Reply({"id": "a", **UNUSED_APP}))
+    assert await reader(client, "mobileApp").probe(["a"]) == {"a": Presence.EXISTS}
+
+
+async def test_object_that_does_not_belong_is_read_only_if_it_is_known(
+    graph: ScriptedGraph, client: GraphClient
+) -> None:
+    path = "/beta/deviceAppManagement/mobileApps"
+    graph.on(path, page(*({"id": name, **UNUSED_APP} for name in "ab")))
+    whole = Reply({"id": "b", **UNUSED_APP, "categories": [], "assignments": []})
+    graph.on(f"{path}/b?$expand=categories,assignments", whole)
+    asked: list[str] = []
+
+    async def known(object_ids: Sequence[str]) -> set[str]:
+        asked.extend(object_ids)
+        return {"b"}
+
+    reading = ResourceReader(client, RESOURCE_TYPES["mobileApp"], known)
+    found = [item.object_id async for read in reading.pages() for item in read.documents]
+    assert (found, asked) == (["b"], ["a", "b"])
 
 
 async def test_two_readers_share_a_client_without_mixing(
