@@ -47,9 +47,11 @@ class BudgetSource(Protocol):
     """Hands out units. Each attempt is asked for: throttled calls count against the limit too."""
 
     async def acquire(self, key: BudgetKey, cost: int) -> None:
-        """Wait until `cost` units are free and take them.
+        """Wait until `cost` units are free and take them, first come first served.
 
-        Raises GraphThrottledError with the time to wait if that would be longer than ten seconds.
+        Raises GraphThrottledError with the time to wait if the next units are more than ten seconds
+        away. Time behind other requests does not count: while they get on, so does the queue.
+        A caller that is cancelled leaves the queue; what it had taken is free again with its time.
         """
 
     async def report_throttled(self, key: BudgetKey, retry_after: float) -> None:
@@ -131,11 +133,10 @@ class LocalBudgets:
     async def acquire(self, key: BudgetKey, cost: int) -> None:
         """See BudgetSource. A cost above the limit is taken in parts."""
         window = self._window(key)
-        deadline = self._pacing.monotonic() + LONGEST_WAIT_SECONDS
         async with window.queue:
             while cost > 0:
                 part = min(cost, window.capacity)
-                await self._take(window, part, deadline)
+                await self._take(window, part)
                 cost -= part
 
     async def report_throttled(self, key: BudgetKey, retry_after: float) -> None:
@@ -144,7 +145,8 @@ class LocalBudgets:
         until = self._pacing.monotonic() + retry_after
         window.closed_until = max(window.closed_until, until)
 
-    async def _take(self, window: _Window, part: int, deadline: float) -> None:
+    async def _take(self, window: _Window, part: int) -> None:
+        deadline = self._pacing.monotonic() + LONGEST_WAIT_SECONDS
         while True:
             now = self._pacing.monotonic()
             wait = window.wait_for(part, now)
@@ -211,13 +213,12 @@ class LeasingBudgets:
     async def acquire(self, key: BudgetKey, cost: int) -> None:
         """See BudgetSource. A cost above what one lease grants is collected from several."""
         block = self._blocks[key]
-        deadline = self._pacing.monotonic() + LONGEST_WAIT_SECONDS
         block.waiting += cost
         missing = cost
         try:
             async with block.lock:
                 while missing > 0:
-                    taken = await self._take(key, block, missing, deadline)
+                    taken = await self._take(key, block, missing)
                     missing -= taken
                     block.waiting -= taken
         finally:
@@ -230,27 +231,30 @@ class LeasingBudgets:
         if self._report is not None:
             await self._report(key, retry_after)
 
-    async def _take(self, key: BudgetKey, block: _Block, missing: int, deadline: float) -> int:
+    async def _take(self, key: BudgetKey, block: _Block, missing: int) -> int:
         now = self._pacing.monotonic()
         if block.units <= 0 or now >= block.valid_until:
-            await self._renew(key, block, deadline)
+            await self._renew(key, block)
         taken = min(block.units, missing)
         block.units -= taken
         return taken
 
-    async def _renew(self, key: BudgetKey, block: _Block, deadline: float) -> None:
+    async def _renew(self, key: BudgetKey, block: _Block) -> None:
+        """Lease the next block. Patience begins here, at the head of the queue."""
+        deadline = self._pacing.monotonic() + LONGEST_WAIT_SECONDS
         # Tasks that start together get one lease together.
         await asyncio.sleep(0)
-        wanted = max(block.waiting, self._expected(block), 1)
-        block.units = block.granted = 0
-        lease = await self._lease(key, wanted)
-        now = self._pacing.monotonic()
-        if lease.granted > 0:
-            block.units = block.granted = lease.granted
-            block.valid_until = now + lease.valid_seconds
-        elif now + lease.retry_after > deadline:
-            raise throttled_error(lease.retry_after)
-        else:
+        while True:
+            wanted = max(block.waiting, self._expected(block), 1)
+            block.units = block.granted = 0
+            lease = await self._lease(key, wanted)
+            now = self._pacing.monotonic()
+            if lease.granted > 0:
+                block.units = block.granted = lease.granted
+                block.valid_until = now + lease.valid_seconds
+                return
+            if now + lease.retry_after > deadline:
+                raise throttled_error(lease.retry_after)
             await self._pacing.sleep(max(lease.retry_after, _SHORTEST_PAUSE))
 
     def _expected(self, block: _Block) -> int:

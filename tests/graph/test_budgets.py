@@ -130,6 +130,61 @@ async def test_two_consumers_share_what_one_place_leases() -> None:
     assert clock.seconds <= 6
 
 
+async def test_local_budget_queue_longer_than_the_patience_is_worked_off() -> None:
+    clock = FakeClock()
+    source = budgets(clock, units=1, seconds=1)
+    await asyncio.gather(*[source.acquire(KEY, 1) for _ in range(60)])
+    assert 59 <= clock.seconds <= 75
+
+
+async def test_leased_queue_longer_than_the_patience_is_worked_off() -> None:
+    clock = FakeClock()
+    place = SharedPlace(clock, per_second=2)
+    source = LeasingBudgets(place.lease, pacing=clock.pacing())
+    await asyncio.gather(*[source.acquire(KEY, 1) for _ in range(60)])
+    assert sum(place.granted.values()) == 60
+    assert 29 <= clock.seconds <= 31
+
+
+async def test_cost_that_is_leased_bit_by_bit_is_collected_while_it_gets_on() -> None:
+    clock = FakeClock()
+    place = SharedPlace(clock, per_second=2)
+    source = LeasingBudgets(place.lease, pacing=clock.pacing())
+    await source.acquire(KEY, 40)
+    assert sum(place.granted.values()) == 40
+    assert clock.seconds >= 19
+
+
+async def test_queue_behind_a_closed_budget_is_told_so_at_once() -> None:
+    clock = FakeClock()
+    source = LeasingBudgets(refusing(30.0), pacing=clock.pacing())
+    waiting = [source.acquire(KEY, 1) for _ in range(5)]
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(outcome, GraphThrottledError) for outcome in outcomes)
+    assert clock.slept == []
+
+
+async def test_cancelled_requests_leave_the_queue_and_are_not_leased_for() -> None:
+    place = SharedPlace(FakeClock(), per_second=100)
+    asked, held = asyncio.Event(), asyncio.Event()
+
+    async def lease(key: BudgetKey, wanted: int) -> Lease:
+        asked.set()
+        await held.wait()
+        return await place.lease(key, wanted)
+
+    source = LeasingBudgets(lease)
+    tasks = [asyncio.create_task(source.acquire(KEY, 5)) for _ in range(8)]
+    # The head waits for its lease, the others behind it.
+    await asyncio.wait_for(asked.wait(), 5)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    held.set()
+    await source.acquire(KEY, 1)
+    assert place.asked == [1]
+
+
 async def test_waiting_requests_are_leased_for_together() -> None:
     clock = FakeClock()
     place = SharedPlace(clock, per_second=100)

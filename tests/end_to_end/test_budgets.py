@@ -1,0 +1,79 @@
+"""Types that need more requests at once than ten seconds of Microsoft's real limits allow (D10).
+
+All other tests raise the limits fifty times; here the worker keeps to the real ones. The local
+Graph refuses nothing, so whatever fails to finish stands in its own way.
+"""
+
+import copy
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from devstack.graph_service import GraphConfig, GraphService, Profile
+from tests.end_to_end.conftest import Run
+from tests.end_to_end.product import Product
+from tests.end_to_end.stored import failures_of, objects_of, tombstones_of
+from tests.end_to_end.truth import ids_of, path_of
+
+# The real limits, and a deadline well above what they ask for.
+REAL = {"TENANTOPS_GRAPH_BUDGET_SCALE": "1", "TENANTOPS_BACKUP_DEADLINE": "90s"}
+SETTINGS = 150
+
+
+def grow_templates(graph: GraphService) -> int:
+    """Give each administrative template many settings; return the requests that it takes."""
+    requests = 0
+    for object_id in ids_of(graph, "adminTemplate"):
+        document = graph.control.get_object(0, path_of("adminTemplate"), object_id)
+        values: list[Any] = document["definitionValues"]
+        grown = [copy.deepcopy(values[n % len(values)]) for n in range(SETTINGS)]
+        document["definitionValues"] = [{**value, "id": str(uuid4())} for value in grown]
+        graph.control.replace_object(0, path_of("adminTemplate"), object_id, document)
+        requests += SETTINGS
+    return requests
+
+
+def requests_of(product: Product) -> int:
+    """Return what Graph was asked, each item of a batch for itself."""
+    return int(product.graph.control.counters()["sub_requests"])
+
+
+@pytest.mark.long
+async def test_many_deleted_conditional_access_policies_are_all_asked_for(run_product: Run) -> None:
+    counts = {"conditionalAccessPolicies": 16}
+    config = GraphConfig(profile=Profile.NONE, tenants=1, budget_scale=0, counts=counts)
+    async with run_product(config, **REAL) as product:
+        await product.backup("caPolicy")
+        gone = ids_of(product.graph, "caPolicy")[:12]
+        for object_id in gone:
+            product.graph.control.delete_object(0, path_of("caPolicy"), object_id)
+        product.graph.control.reset_counters()
+
+        run = await product.finished(
+            await product.start("backup_schedule.run_now", {"policy_types": ["caPolicy"]}), 100
+        )
+
+        assert (run.outcome, failures_of(run)) == ("succeeded", {})
+        assert await tombstones_of(product) == {("caPolicy", object_id) for object_id in gone}
+        # One list and one request for each deleted policy: nothing is asked for twice.
+        assert requests_of(product) == 1 + len(gone)
+
+
+@pytest.mark.long
+async def test_templates_with_many_settings_are_read_at_the_first_try(run_product: Run) -> None:
+    counts = {"groupPolicyConfigurations": 4}
+    config = GraphConfig(profile=Profile.NONE, tenants=1, budget_scale=0, counts=counts)
+    async with run_product(config, **REAL) as product:
+        needed = grow_templates(product.graph)
+        product.graph.control.reset_counters()
+
+        run = await product.finished(
+            await product.start("backup_schedule.run_now", {"policy_types": ["adminTemplate"]}), 100
+        )
+
+        assert (run.outcome, failures_of(run)) == ("succeeded", {})
+        stored = await objects_of(product, run)
+        assert set(stored["adminTemplate"]) == set(ids_of(product.graph, "adminTemplate"))
+        # Besides: the list, and a few reads and pages for each template.
+        assert needed < requests_of(product) < 1.2 * needed
