@@ -28,12 +28,19 @@ _WRAPPED = {
 }
 # Path → status of errors whose headers quote secrets.
 _HEADERS = {
-    "/deviceManagement/deviceConfigurations": 500,
-    "/deviceManagement/deviceEnrollmentConfigurations": 403,
-    "/deviceManagement/deviceManagementScripts": 401,
+    "/deviceManagement/deviceCompliancePolicies": 500,
+    "/deviceManagement/deviceComplianceScripts": 403,
+    "/deviceManagement/deviceCustomAttributeShellScripts": 401,
     "/deviceManagement/deviceShellScripts": 429,
     "/deviceManagement/intents": 302,
-    "/deviceAppManagement/mobileApps": 404,
+    "/deviceManagement/deviceHealthScripts": 404,
+}
+# Path → what damages an answer with planted policies: a parser's error quotes what it cannot read.
+_DAMAGES = {
+    "/deviceManagement/deviceConfigurations": FaultKind.TRUNCATED,
+    "/deviceAppManagement/mobileApps": FaultKind.CUT,
+    "/deviceManagement/deviceEnrollmentConfigurations": FaultKind.WRONG_CONTENT_TYPE,
+    "/deviceManagement/deviceManagementScripts/{id}": FaultKind.TRUNCATED,
 }
 _ITEMS = (400, 401, 403, 404, 429, 500)
 
@@ -52,6 +59,8 @@ def add_hostile_answers(control: GraphControl, planted: Planted) -> None:
     for turn, status in enumerate((503, 400)):
         fault = {"kind": FaultKind.HOSTILE, "path": "/token", "status": status}
         control.add_fault(**fault, times=1, secrets=rotated(texts, turn))
+    for path, kind in _DAMAGES.items():
+        control.add_fault(kind=kind, path=path, times=1)
     # The first fault that fits strikes: right answers with such headers come last.
     right = {"kind": FaultKind.DELAY, "method": "GET", "in_batch": False}
     control.add_fault(**right, times=20, headers=headers)
