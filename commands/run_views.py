@@ -134,7 +134,10 @@ def _header(detail: "RunDetail", tenants: Mapping[object, str]) -> Table:
             ("Reason", _reason_line(run.context.get("reason_code"))),
             ("Started by", run.initiator_name),
             ("Slot", run.context.get("scheduled_for")),
-            ("Waits for", run.context.get("waiting_for") if run.status.is_active else None),
+            (
+                "Waits for",
+                run.context.get("waiting_for") if run.status is RunStatus.QUEUED else None,
+            ),
             ("Retries", run.retried_from),
             ("Created", run.created_at),
             ("Began", run.started_at),
@@ -154,7 +157,7 @@ def _result(result: "ResultView") -> tuple[object, ...]:
     code = result.reason_code
     if code is None and result.permission_state == "denied":
         code = "provider_permission_denied"
-    why = [] if code is None else [reason(code).label]
+    why = [] if code is None or code in result.reason_counts else [reason(code).label]
     why += [f"{reason(each).label}: {count}" for each, count in result.reason_counts.items()]
     return (
         result.resource_type,

@@ -1,6 +1,7 @@
 """`tenantops runs`: list, show, watch, cancel and retry operation runs."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -225,6 +226,8 @@ async def _show(session: Session, detail: "RunDetail") -> None:
 async def _cancel(session: Session, found: "RunDetail") -> None:
     from temporalio.service import RPCError, RPCStatusCode
 
+    from services.run_errors import NotOwnerError, RunAlreadyClosedError
+
     client = await session.services.temporal()
     run = found.run
     handle = client.get_workflow_handle(
@@ -235,8 +238,10 @@ async def _cancel(session: Session, found: "RunDetail") -> None:
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
-        # It may have ended this very moment; the row tells.
         session.screen.note("Temporal has no active execution of this run.")
+        # Nobody ever took it: its start was lost. Or it ended this very moment; the row tells.
+        with suppress(NotOwnerError, RunAlreadyClosedError):
+            await session.services.runs.cancel(run.id)
 
 
 async def _await_end(session: Session, found: "RunDetail") -> "RunDetail":

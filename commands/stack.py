@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from commands.errors import CommandError
+from commands.errors import CommandError, InputError
 from commands.options import JsonOption, command_group, examples
 from commands.screen import Screen, table
 from commands.session import conduct
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from devstack.state import StackState
 
 app = command_group("Start and stop PostgreSQL, Temporal and a local Graph on this machine.")
+
+# The sizes that the local Graph generates.
+_PROFILES = ("S", "M", "L", "stress")
 
 DirectoryOption = Annotated[
     Path | None,
@@ -102,6 +105,8 @@ def start(
     def work() -> None:
         from devstack.configuration import GraphOptions, PortName
 
+        if profile not in _PROFILES:
+            raise InputError("--profile", "is not known", f"give one of {', '.join(_PROFILES)}")
         graph = GraphOptions(profile=profile, tenants=tenants, seed=seed, budget_scale=scale_budget)
         given = {
             PortName.POSTGRES: postgres_port,
@@ -111,7 +116,10 @@ def start(
         }
         ports = {name: port for name, port in given.items() if port is not None}
         stack = open_stack(state_dir, ports=ports, graph=graph)
+        was_whole = stack.status().is_whole
         state = stack.start(lambda changed: _note_progress(screen, changed))
+        if was_whole:
+            screen.note("It was running already; other options count from its next start on.")
         migration = asyncio.run(_prepare(stack))
         document = _document(state) | {"migration": migration}
         screen.show(document, lambda: _parts(state))

@@ -69,7 +69,10 @@ async def start_and_report(session: Session, start: Start) -> None:
         inputs=start.inputs,
         principal=principal.name,
     )
-    decision = await session.services.starts.start(request, key)
+    # Only the caller who chose the key can send the request again.
+    decision = await session.services.starts.start(
+        request, key, is_repeatable=start.key is not None
+    )
     links = link_base(session)
     document = _document(decision, key, principal.name, links)
     is_started = decision.decision in _GOOD and decision.operation_run_id is not None

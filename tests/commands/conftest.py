@@ -8,11 +8,11 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from devstack.graph_service import GraphConfig, Profile
 from devstack.postgres import EmbeddedPostgres
 from services.root_keys import generate_root_key
+from tests.commands.running import product_of_module
 from tests.commands.terminal import Terminal
-from tests.end_to_end.product import Product, running_product
+from tests.end_to_end.product import Product
 
 ENTRA_ID = "6f1c7a52-9c3e-4c7f-8e57-0a6d2b1c9f10"
 
@@ -49,17 +49,14 @@ async def product(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Product]:
     """Worker, Graph and services with one tenant, for the tests of one module."""
-    name = f"test_{uuid4().hex}"
-    create = f'CREATE DATABASE "{name}" TEMPLATE "{migrated_template}" STRATEGY FILE_COPY'
-    await maintenance_connection.execute(create)
-    url = postgres_server.dsn(name, scheme="postgresql+asyncpg")
-    config = GraphConfig(profile=Profile.S, tenants=1, budget_scale=0)
-    key = tmp_path_factory.mktemp("keys") / "root.key"
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("TEMPORAL_ADDRESS", temporal_address)
-        async with running_product(url, config, key) as running:
-            yield running
-    await maintenance_connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    async with product_of_module(
+        postgres_server,
+        maintenance_connection,
+        migrated_template,
+        temporal_address,
+        tmp_path_factory.mktemp("keys"),
+    ) as running:
+        yield running
 
 
 @pytest.fixture

@@ -25,10 +25,14 @@ def process_kept() -> Iterator[None]:
     """Take back what a command changes about its process, which is this one."""
     hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
     handlers = list(logging.getLogger().handlers)
+    variables = set(os.environ)
     with warnings.catch_warnings():
         yield
     sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
     logging.getLogger().handlers[:] = handlers
+    # A command may adopt those of a development stack.
+    for name in set(os.environ) - variables:
+        del os.environ[name]
 
 
 @dataclass
@@ -58,14 +62,18 @@ class Terminal:
         return json.loads(result.stdout)
 
     def process(
-        self, *arguments: str, stdin: int = subprocess.DEVNULL, stderr: int = subprocess.PIPE
+        self,
+        *arguments: str,
+        stdin: int = subprocess.DEVNULL,
+        stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
     ) -> "subprocess.Popen[str]":
         """Start a command as a process of its own."""
         return subprocess.Popen(
             [*PROGRAM, *arguments],
             env={**os.environ, **self.variables},
             stdin=stdin,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=stderr,
             text=True,
         )
