@@ -236,6 +236,14 @@ FLOW_REASONS = (
         (NextStep("Confirm the deletions", LinkTarget.RUN),),
     ),
     Reason(
+        "object_listed_not_found",
+        _RETRYABLE,
+        _TRANSIENT,
+        "Listed, but not found",
+        "The list names an object whose own address answers that there is none; it was not read.",
+        (_RETRY,),
+    ),
+    Reason(
         "object_failed",
         _FAILED,
         _NOTHING,

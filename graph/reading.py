@@ -43,8 +43,8 @@ class ReadObject:
 
     document: as Graph returned it, with follow-ups under their navigation properties; null after a
     failure. body: the document as lossless JSON. not_captured: JSON pointers of values that Graph
-    keeps to itself. failure: its disposition `skipped_item` means that the object vanished
-    meanwhile or cannot be read in this cloud.
+    keeps to itself. failure: why it could not be read whole; a 404 alone does not prove that it is
+    gone, because it was listed.
     """
 
     object_id: str
@@ -143,6 +143,20 @@ class ResourceReader:
         except GraphError as error:
             error.resource_type = self._type.key
             raise
+
+    async def still_listed(self, object_ids: Collection[str]) -> set[str]:
+        """Return those of the objects that a listing has now; it ends when all are found."""
+        sought, found = set(object_ids), set[str]()
+        path = with_query(self._type.list_path, self._type.list_query)
+        try:
+            async for page in self._client.pages(self._type.version, path):
+                found |= sought.intersection(str(entry.get("id")) for entry in page.items)
+                if found == sought:
+                    break
+        except GraphError as error:
+            error.resource_type = self._type.key
+            raise
+        return found
 
     async def probe(self, object_ids: Sequence[str]) -> dict[str, Presence]:
         """Ask each object's own path whether it still exists (D5)."""

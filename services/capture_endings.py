@@ -34,19 +34,24 @@ from storage.statements import Row
 INCONSISTENT = "listing_inconsistent"
 HELD = "listing_held"
 INCOMPLETE = "listing_incomplete"
+# Of an object that answered 404 when it was read, and of one that is listed even so.
+NOT_FOUND = "provider_object_not_found"
+CONTRADICTED = "object_listed_not_found"
 
 
 @dataclass(frozen=True)
 class Confirmation:
     """What the missing candidates answered to their own GET.
 
-    `gone`: 404. `still_there`: 200. `unknown`: anything else, for `unknown_reason`.
+    `gone`: 404. `still_there`: 200. `unknown`: anything else, for `unknown_reason`. `vanished` were
+    listed and are not in a fresh listing.
     """
 
     gone: Sequence[str] = ()
     still_there: Sequence[str] = ()
     unknown: Sequence[str] = ()
     unknown_reason: str = "object_failed"
+    vanished: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ async def finish(
     """End a type that was listed to its end and return its row."""
     if result["state"] != "confirming":
         raise ListingOpenError("the listing has not come to its end")
-    entries = await entries_of(connection, result)
+    entries = _settled(await entries_of(connection, result), confirmation.vanished)
     verdict = await _judge(connection, result, entries, confirmation)
     place = (result["tenant_id"], result["resource_type"], result["operation_run_id"])
     await policies.write_tombstones(connection, place, verdict.deleted, now)
@@ -124,9 +129,28 @@ async def entries_of(connection: AsyncConnection, result: Row) -> dict[str, Step
     )
 
 
+def contested(entries: Mapping[str, StepEntry]) -> list[str]:
+    """Return the objects that were listed and answered 404 to their own GET."""
+    return sorted(name for name, entry in entries.items() if _is_contested(entry))
+
+
 def pack_entries(entries: Sequence[StepEntry]) -> bytes:
     """Return the entries of a step as its row holds them."""
     return zstandard.compress(encode_entries(entries))
+
+
+def _is_contested(entry: StepEntry) -> bool:
+    return entry.version_hash is None and entry.reason_code == NOT_FOUND
+
+
+def _settled(entries: Mapping[str, StepEntry], vanished: Sequence[str]) -> dict[str, StepEntry]:
+    """Drop what a fresh listing lacks; what it has although it answers 404 has failed."""
+    kept = {name: entry for name, entry in entries.items() if name not in set(vanished)}
+    failed = {
+        name: kept[name]._replace(reason_code=CONTRADICTED, is_skip=False)
+        for name in contested(kept)
+    }
+    return kept | failed
 
 
 async def _judge(

@@ -43,7 +43,7 @@ class CapturedObject:
 
 @dataclass(frozen=True)
 class FailedObject:
-    """An object that was listed but not read; a skip has a named harmless cause."""
+    """An object that was listed but not read; a skip has a cause that may prove harmless."""
 
     object_id: str
     reason_code: str

@@ -24,6 +24,7 @@ from services.capture_endings import (
     Confirmation,
     TypeEnding,
     close,
+    contested,
     entries_of,
     finish,
     pack_entries,
@@ -197,6 +198,15 @@ class CaptureService:
             listed = await entries_of(connection, result)
             return await missing_policies(connection, tenant_id, resource_type, list(listed))
 
+    async def contested_objects(self, run_id: UUID, resource_type: str) -> list[str]:
+        """Return objects that the finished listing has, and that answered 404 all the same."""
+        async with self._engine.begin() as connection:
+            result = await rows.select_result(connection, run_id, resource_type)
+            # The count spares most types a second look at what they listed.
+            if result is None or result["state"] != "confirming" or not result["skipped"]:
+                return []
+            return contested(await entries_of(connection, result))
+
     async def finish_type(  # noqa: PLR0913 - the answers of the candidates, each by its name
         self,
         run_id: UUID,
@@ -207,14 +217,16 @@ class CaptureService:
         still_there: Sequence[str] = (),
         unknown: Sequence[str] = (),
         unknown_reason: str = "object_failed",
+        vanished: Sequence[str] = (),
     ) -> TypeResult:
         """End a type whose listing came to its end: tombstones, manifest, exact counts.
 
         The ids are the candidates by what their own GET answered: 404, 200, anything else (for
-        `unknown_reason`). Raises ListingOpenError when the listing is still open. A type that is
-        done stays as it is.
+        `unknown_reason`). `vanished` are contested objects that a fresh listing lacks and that
+        are among `gone`: they count as missing; the other contested ones have failed. Raises
+        ListingOpenError when the listing is still open. A type that is done stays as it is.
         """
-        confirmation = Confirmation(gone, still_there, unknown, unknown_reason)
+        confirmation = Confirmation(gone, still_there, unknown, unknown_reason, vanished)
         async with self._fenced(run_id, owner) as connection:
             result = await _locked(connection, run_id, resource_type)
             if result["state"] != "done":

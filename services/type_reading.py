@@ -2,7 +2,8 @@
 
 Pages are gathered into steps; each step is one transaction of `services.captures`. A continuation
 that Graph refuses opens a new epoch. Objects that a complete listing lacks are asked for one by
-one before anything is called deleted.
+one before anything is called deleted; those that were listed and answered 404 are looked up in a
+fresh listing (decision 0003).
 """
 
 import time
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from domain.canonical_rules import rules_of
-from domain.provider_errors import Disposition
+from domain.provider_errors import ProviderReason
 from domain.resource_types.shape import ResourceType
 from graph.client import GraphClient
 from graph.errors import GraphPageTokenExpiredError
@@ -140,17 +141,26 @@ class TypeReading:
         missing = await self._captures.missing_candidates(
             self._run.id, self._type.key, self._run.tenant_id
         )
-        found: dict[str, Presence] = {}
-        for start in range(0, len(missing), PROBE_SIZE):
-            found |= await self._reader.probe(missing[start : start + PROBE_SIZE])
+        contested = await self._captures.contested_objects(self._run.id, self._type.key)
+        still_listed = await self._reader.still_listed(contested) if contested else set[str]()
+        unlisted = [object_id for object_id in contested if object_id not in still_listed]
+        found = await self._probe([*missing, *unlisted])
+        gone = _ids(found, Presence.GONE)
         await self._captures.finish_type(
             self._run.id,
             self._run.owner,
             self._type.key,
-            gone=_ids(found, Presence.GONE),
+            gone=gone,
             still_there=_ids(found, Presence.EXISTS),
             unknown=_ids(found, Presence.UNKNOWN),
+            vanished=sorted(set(unlisted).intersection(gone)),
         )
+
+    async def _probe(self, object_ids: Sequence[str]) -> dict[str, Presence]:
+        found: dict[str, Presence] = {}
+        for start in range(0, len(object_ids), PROBE_SIZE):
+            found |= await self._reader.probe(object_ids[start : start + PROBE_SIZE])
+        return found
 
 
 def _ids(found: dict[str, Presence], wanted: Presence) -> Sequence[str]:
@@ -161,7 +171,8 @@ def _object(read: ReadObject, name_property: str) -> ListedObject:
     if read.document is None or read.failure is not None:
         failure = read.failure
         reason_code = "unknown_error" if failure is None else failure.reason_code.value
-        is_skip = failure is not None and failure.disposition is Disposition.SKIPPED_ITEM
+        # Gone meanwhile, perhaps: what it was is settled when the type ends.
+        is_skip = failure is not None and failure.reason_code is ProviderReason.OBJECT_NOT_FOUND
         return FailedObject(read.object_id, reason_code, is_skip)
     name = read.document.get(name_property)
     return CapturedObject(

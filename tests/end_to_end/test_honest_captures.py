@@ -3,15 +3,24 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from devstack.graph_service import GraphConfig, GraphService, Profile
 from tests.end_to_end.conftest import Run
 from tests.end_to_end.product import Product
-from tests.end_to_end.stored import changes_of, objects_of, tombstones_of
+from tests.end_to_end.stored import (
+    changes_of,
+    objects_of,
+    results_of,
+    select,
+    set_of,
+    tombstones_of,
+)
 from tests.end_to_end.truth import ids_of, path_of
+from tests.eventually import eventually
 
-COUNTS = {"mobileApps": 6}
+COUNTS = {"mobileApps": 6, "deviceHealthScripts": 6}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -60,3 +69,55 @@ async def test_app_that_is_not_assigned_any_more_is_updated_and_stays(
     gone = await product.backup("mobileApp")
     assert await changes_of(product, gone) == {("mobileApp", app, "deleted")}
     assert ("mobileApp", app) in await tombstones_of(product)
+
+
+def lost(graph: GraphService, key: str, object_id: str) -> None:
+    """Let an object's own path answer 404 although the list has it."""
+    graph.control.add_fault(path=f"{path_of(key)}/{object_id}", kind="status", status=404)
+
+
+async def test_listed_object_that_is_not_found_fails_and_stays(shared_product: Product) -> None:
+    product, graph = shared_product, shared_product.graph
+    await product.backup("remediation")
+    object_id = ids_of(graph, "remediation")[0]
+    lost(graph, "remediation", object_id)
+
+    run = await product.backup("remediation")
+
+    graph.control.clear_faults()
+    result = (await results_of(product, run))["remediation"]
+    assert run.outcome == "partially_succeeded"
+    assert (result["failed"], result["skipped"]) == (1, 0)
+    assert result["reason_counts"] == {"object_listed_not_found": 1}
+    status = "SELECT status FROM backup_sets WHERE id = :set"
+    assert (await select(product, status, set=set_of(run)))[0]["status"] == "partial"
+    assert await changes_of(product, run) == set()
+    again = await product.backup("remediation")
+    assert (again.outcome, await changes_of(product, again)) == ("succeeded", set())
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known", "new"])
+async def test_object_deleted_while_it_is_read_is_no_failure(
+    shared_product: Product, *, is_known: bool
+) -> None:
+    product, graph = shared_product, shared_product.graph
+    await product.backup("remediation")
+    if is_known:
+        object_id = ids_of(graph, "remediation")[0]
+    else:
+        object_id = graph.control.insert_object(0, path_of("remediation"))
+    lost(graph, "remediation", object_id)
+    # The second look at the list waits, so that the object is gone by then.
+    values = {"kind": "status", "status": 429, "retry_after": "1", "skip": 1, "times": 1}
+    graph.control.add_fault(path=path_of("remediation"), **values)
+    decision = await product.start("backup_schedule.run_now", {"policy_types": ["remediation"]})
+    await eventually(lambda: graph.control.list_faults()[1]["struck"] == 1)
+    graph.control.delete_object(0, path_of("remediation"), object_id)
+
+    run = await product.finished(decision)
+
+    graph.control.clear_faults()
+    assert run.outcome == "succeeded"
+    assert run.summary_counts["skipped"] == 0
+    deleted = {("remediation", object_id, "deleted")} if is_known else set()
+    assert await changes_of(product, run) == deleted

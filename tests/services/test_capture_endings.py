@@ -6,8 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.capture_results import is_suspicious_loss
 from domain.outcome import PermissionState
+from services.captures import FailedObject
 from storage.engine import create_engine
-from tests.services.capture_runs import FILTER, Tenant, add_tenant, item, items
+from tests.services.capture_runs import FILTER, Item, Tenant, add_tenant, item, items
 from tests.services.content_rows import count_rows
 
 TOMBSTONES = "policies WHERE deleted_at IS NOT NULL"
@@ -91,6 +92,38 @@ async def test_listed_object_is_never_deleted_whatever_was_answered(tenant: Tena
     await tenant.back_up(items(30))
     result, _ = await tenant.back_up(items(30), gone=["object-00003", "never seen"])
     assert (result.deleted, result.listing_complete) == (0, True)
+    assert await count_rows(tenant.engine, TOMBSTONES) == 0
+
+
+def not_found(*numbers: int) -> list[Item]:
+    names = [f"object-{number:05}" for number in numbers]
+    return [FailedObject(name, "provider_object_not_found", is_skip=True) for name in names]
+
+
+async def test_listed_object_that_answers_404_fails_unless_a_fresh_listing_lacks_it(
+    tenant: Tenant,
+) -> None:
+    await tenant.back_up(items(30))
+    run = await tenant.backup().begin()
+    await run.step([*items(28), *not_found(28, 29, 77)])
+    contested = await run.service.contested_objects(run.id, FILTER)
+    assert contested == ["object-00028", "object-00029", "object-00077"]
+    vanished = ["object-00029", "object-00077"]
+    result = await run.finish(gone=vanished, vanished=vanished)
+    assert (result.expected, result.failed, result.skipped, result.deleted) == (29, 1, 0, 1)
+    assert result.reason_counts == {"object_listed_not_found": 1}
+    assert result.listing_complete
+    assert not result.is_clean
+    assert await tenant.scalar(f"SELECT max(external_id) FROM {TOMBSTONES}") == "object-00029"
+
+
+async def test_large_loss_of_listed_objects_is_held_too(tenant: Tenant) -> None:
+    await tenant.back_up(items(40))
+    run = await tenant.backup().begin()
+    await run.step([*items(15), *not_found(*range(15, 40))])
+    vanished = await run.service.contested_objects(run.id, FILTER)
+    held = await run.finish(gone=vanished, vanished=vanished)
+    assert (held.reason_code, held.deleted, held.failed) == ("listing_held", 0, 25)
     assert await count_rows(tenant.engine, TOMBSTONES) == 0
 
 
