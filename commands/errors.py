@@ -12,6 +12,8 @@ EXIT_INTERRUPTED = 130
 
 _DATABASE = "PostgreSQL could not be reached ({}); check DATABASE_URL and that the server runs"
 _TEMPORAL = "Temporal could not be reached ({}); check TEMPORAL_ADDRESS and that the server runs"
+_OUT_OF_RANGE = "a value is larger than the database can hold ({}); give a smaller one"
+_STATEMENT = "PostgreSQL refused a statement ({}); run `tenantops doctor`"
 _NOT_MIGRATED = "the database lacks tables of this version; run `tenantops migrate`"
 
 
@@ -143,10 +145,22 @@ def _of_database(error: Exception) -> Explanation | None:
     cause = getattr(cause, "__cause__", None) or cause
     if isinstance(cause, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
         return Explanation(_NOT_MIGRATED)
+    kind = type(cause).__name__
+    if isinstance(cause, asyncpg.DataError):
+        return Explanation(_OUT_OF_RANGE.format(kind), EXIT_WRONG_INPUT)
+    refused = (
+        asyncpg.PostgresConnectionError
+        | asyncpg.InvalidAuthorizationSpecificationError
+        | asyncpg.InvalidCatalogNameError
+        | asyncpg.OperatorInterventionError
+        | asyncpg.InsufficientResourcesError
+    )
+    if isinstance(cause, asyncpg.PostgresError) and not isinstance(cause, refused):
+        return Explanation(_STATEMENT.format(kind))
     if isinstance(
         cause, asyncpg.PostgresError | asyncpg.InterfaceError | SQLAlchemyError | OSError
     ):
-        return Explanation(_DATABASE.format(type(cause).__name__))
+        return Explanation(_DATABASE.format(kind))
     return None
 
 

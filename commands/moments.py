@@ -12,8 +12,8 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 def parse_moment(text: str, field: str, now: datetime) -> datetime:
     """Return an aware time for `7d` (before now), a date, or an ISO 8601 time (UTC by default)."""
-    length = _length(text)
     try:
+        length = _length(text)
         if length is not None:
             return now - length
         parsed = datetime.fromisoformat(text.strip())

@@ -1,6 +1,6 @@
 """The command line as people call it, on the session's servers, in this process or its own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -76,3 +76,22 @@ def office(product: Product, temporal_address: str, tmp_path: Path) -> Terminal:
             "TENANTOPS_DEVSTACK_DIR": str(tmp_path / "no-stack"),
         }
     )
+
+
+@pytest.fixture
+def held(product: Product) -> Iterator[Callable[[], None]]:
+    """Graph throttles the assignment filters until the function is called."""
+    control = product.graph.control
+    path = "/deviceManagement/assignmentFilters"
+    control.add_fault(kind="status", path=path, status=429, retry_after="1")
+    yield control.clear_faults
+    control.clear_faults()
+
+
+@pytest.fixture
+def denied(product: Product) -> Iterator[None]:
+    """Graph refuses the assignment filters."""
+    path = "/deviceManagement/assignmentFilters"
+    product.graph.control.add_fault(kind="status", path=path, status=403, code="Forbidden")
+    yield
+    product.graph.control.clear_faults()

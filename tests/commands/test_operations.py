@@ -1,10 +1,7 @@
 """Starting work and looking at it from the command line, with a worker and a local Graph."""
 
-import asyncio
 import json
-import signal
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +19,6 @@ async def backup(office: Terminal) -> dict[str, Any]:
     """A backup that was waited for: decision and run."""
     document: dict[str, Any] = await office.json(*RUN, "--wait")
     return document
-
-
-@pytest.fixture
-def held(product: Product) -> Iterator[Callable[[], None]]:
-    """Graph throttles the assignment filters until the function is called."""
-    control = product.graph.control
-    path = "/deviceManagement/assignmentFilters"
-    control.add_fault(kind="status", path=path, status=429, retry_after="1")
-    yield control.clear_faults
-    control.clear_faults()
 
 
 async def test_start_answers_with_the_run_and_its_link(office: Terminal) -> None:
@@ -132,22 +119,6 @@ async def test_cancel_ends_the_run_and_shows_it(office: Terminal) -> None:
     assert cancelled["run"]["outcome"] == "cancelled"
 
 
-async def test_interrupted_watch_leaves_the_run_alone(
-    office: Terminal, held: Callable[[], None]
-) -> None:
-    started = await office.json("backup", "run", "Tenant 0", "--types", "filter")
-    with office.process("runs", "watch", started["operation_run_id"]) as process:
-        assert process.stderr is not None
-        await asyncio.to_thread(process.stderr.readline)
-        process.send_signal(signal.SIGINT)
-        _, said = await asyncio.to_thread(process.communicate)
-    assert process.returncode == 130
-    assert "Stopped watching; the run goes on." in said
-    held()
-    ended = await office.json("runs", "watch", started["operation_run_id"])
-    assert ended["run"]["outcome"] == "succeeded"
-
-
 async def test_sets_are_listed_shown_compared_verified_and_exported(
     office: Terminal, backup: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -217,7 +188,7 @@ async def test_unknown_resource_type_is_named_with_the_nearest(office: Terminal)
 
 async def test_run_by_a_schedule_takes_its_selection(office: Terminal) -> None:
     create = ("schedule", "create", "small", "Tenant 0", "--at", "02:30", "--types", "scopeTag")
-    await office(*create)
+    await office(*create, "--no-foundations")
     run = (await office.json("backup", "run", "--schedule", "small", "--wait"))["run"]
     assert [result["resource_type"] for result in run["results"]] == ["scopeTag"]
 
