@@ -5,7 +5,6 @@ failures, ask once for a fresh token. It does not know what the answers mean to 
 One client serves one app in one tenant; transport, tokens and budgets are shared.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -31,6 +30,7 @@ from graph.links import below_version, checked_link
 from graph.paging import NEXT_LINK, JsonObject, Page, next_link_of, read_page
 from graph.request_costs import largest_batch, request_cost
 from graph.retry import Pacing, RetryBudget, RetryRules, parse_retry_after
+from graph.slots import AreaSlots
 from graph.tasks import gather
 from graph.tokens import AccessToken, TokenSource
 from graph.transport import RawResponse, Transport
@@ -47,7 +47,7 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSettings:
-    """How many requests are in flight at once, and the retry rules."""
+    """How many requests of a service area are in flight at once, and the retry rules."""
 
     in_flight: int = 8
     rules: RetryRules = field(default_factory=RetryRules)
@@ -72,7 +72,7 @@ class GraphClient:
         self._budgets = budgets
         self._settings = settings or ClientSettings()
         self._pacing = self._settings.pacing
-        self._slots = asyncio.Semaphore(self._settings.in_flight)
+        self._slots = AreaSlots(self._settings.in_flight)
 
     @property
     def graph_root(self) -> str:
@@ -160,11 +160,10 @@ class GraphClient:
         )
         area = service_area_of(requests[0].path)
         while run.is_open:
-            token = await self._tokens.get()
-            body = await self._answer(run.next_call(area, _HEADERS))
-            wait = run.accept(body or {}, self._pacing.now())
+            answered = await self._succeed(run.next_call(area, _HEADERS))
+            wait = run.accept(answered.body or {}, self._pacing.now())
             if run.refuses_token:
-                await self._tokens.replace(token)
+                await self._tokens.replace(answered.token)
             if wait is None:
                 continue
             if run.is_throttled:
@@ -189,28 +188,38 @@ class GraphClient:
         return BatchResult(request, body)
 
     async def _answer(self, call: Call) -> JsonObject | None:
+        return (await self._succeed(call)).body
+
+    async def _succeed(self, call: Call) -> "_Attempt":
         """Send a call until it succeeds or its caller has to decide."""
         budget = RetryBudget(self._settings.rules, self._pacing)
-        token = await self._tokens.get()
         has_second_token = fresh_connection = False
         while True:
-            attempt = await self._attempt(call, token, fresh_connection=fresh_connection)
-            failure, response = attempt.failure, attempt.response
+            attempt = await self._attempt(call, fresh_connection=fresh_connection)
+            failure, response, token = attempt.failure, attempt.response, attempt.token
             if failure is None:
-                return attempt.body
+                return attempt
             if response and not has_second_token and self._wants_new_token(failure, token):
-                token = await self._tokens.replace(token, claims_challenge(response))
+                await self._tokens.replace(token, claims_challenge(response))
                 has_second_token = True
                 continue
             wait = await self._wait_or_raise(call, budget, failure, response)
             await budget.sleep(wait)
             fresh_connection = response is None or response.status >= 500
 
-    async def _attempt(
-        self, call: Call, token: AccessToken, *, fresh_connection: bool
-    ) -> "_Attempt":
-        """Send once. Failures are returned, so that what follows is raised in the open."""
-        await self._take_budget(call)
+    async def _attempt(self, call: Call, *, fresh_connection: bool) -> "_Attempt":
+        """Send once, when there is a slot, a token and budget, in this order.
+
+        Budget is last: units that are taken and not sent at once would add to a later second's. A
+        token from before the queue could be too old behind it.
+        """
+        async with self._slots.of(call.area):
+            token = await self._tokens.get()
+            await self._take_budget(call)
+            return await self._send(call, token, fresh_connection=fresh_connection)
+
+    async def _send(self, call: Call, token: AccessToken, *, fresh_connection: bool) -> "_Attempt":
+        """Send. Failures are returned, so that what follows is raised in the open."""
         request_id = self._pacing.new_id()
         facts = call.facts(request_id)
         headers = {
@@ -221,23 +230,25 @@ class GraphClient:
         if call.body is not None:
             headers["Content-Type"] = "application/json"
         try:
-            async with self._slots:
-                response = await self._transport.send(
-                    call.method,
-                    self.graph_root + call.link,
-                    headers=headers,
-                    body=call.body,
-                    fresh_connection=fresh_connection,
-                    facts=facts,
-                )
+            response = await self._transport.send(
+                call.method,
+                self.graph_root + call.link,
+                headers=headers,
+                body=call.body,
+                fresh_connection=fresh_connection,
+                facts=facts,
+            )
         except GraphError as error:
-            return _Attempt(failure=error)
+            return _Attempt(token=token, failure=error)
+        failure: GraphError
         try:
             if 200 <= response.status < 300 or _is_batch_answer(call, response):
-                return _Attempt(body=success_body(response, facts), response=response)
+                body = success_body(response, facts)
+                return _Attempt(token=token, body=body, response=response)
+            failure = response_error(call, response, request_id)
         except GraphProtocolError as error:
-            return _Attempt(failure=error, response=response)
-        return _Attempt(failure=response_error(call, response, request_id), response=response)
+            failure = error
+        return _Attempt(token=token, failure=failure, response=response)
 
     async def _wait_or_raise(
         self, call: Call, budget: RetryBudget, failure: GraphError, response: RawResponse | None
@@ -270,9 +281,10 @@ class GraphClient:
         return failure.http_status == 401
 
     async def _take_budget(self, call: Call) -> None:
-        await self._budgets.acquire(self._key(call.area), call.cost)
+        # The one that may take long comes first, so that the other's units are used fresh.
         if call.is_write:
             await self._budgets.acquire(self._key(call.area, BudgetKind.WRITE), 1)
+        await self._budgets.acquire(self._key(call.area), call.cost)
 
     def _key(self, area: ServiceArea, kind: BudgetKind = BudgetKind.REQUEST) -> BudgetKey:
         return BudgetKey(self.identity.app_id, self.identity.entra_tenant_id, area, kind)
@@ -280,8 +292,9 @@ class GraphClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Attempt:
-    """One send: a body, or a failure; the response if one came."""
+    """One send: a body, or a failure; the response if one came, and the token it was sent with."""
 
+    token: AccessToken
     body: JsonObject | None = None
     failure: GraphError | None = None
     response: RawResponse | None = None

@@ -75,3 +75,12 @@ def request_cost(area: ServiceArea, path: str) -> int:
 def largest_batch(area: ServiceArea) -> int:
     """Return how many requests of an area one batch should hold: 20, or what a second allows."""
     return 1 if area is ServiceArea.CONDITIONAL_ACCESS else 20
+
+
+def most_at_once(area: ServiceArea) -> int:
+    """Return how many requests of an area may be on their way together: what a second allows.
+
+    A network that stalls delivers all of them in the same moment.
+    """
+    limit = REQUEST_LIMITS[area]
+    return max(limit.units // limit.seconds, 1)

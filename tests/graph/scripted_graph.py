@@ -33,13 +33,17 @@ class Reply:
 
 @dataclass
 class Seen:
-    """One request as it came: path with raw query, headers, and the connection it came on."""
+    """One request as it came: path with raw query, headers, and the connection it came on.
+
+    at: the event loop's time in seconds.
+    """
 
     method: str
     path: str
     headers: dict[str, str]
     body: object
     connection: int
+    at: float
 
 
 def page(*items: object, next_link: str | None = None) -> Reply:
@@ -83,12 +87,19 @@ class ScriptedGraph:
         self.roles: list[str] = []
         self.token_lifetime = 3600
         self.delay = 0.0
+        self.gate = asyncio.Event()
+        self.gate.set()
         self._counts: defaultdict[str, int] = defaultdict(int)
 
     def on(self, path: str, *replies: Reply) -> None:
         """Answer a path (with its query, as sent) with these replies in turn."""
         self.script[path] = list(replies)
         self._counts.pop(path, None)
+
+    def stall(self, seconds: float) -> None:
+        """Take requests in and answer none of them before so many seconds have passed."""
+        self.gate.clear()
+        asyncio.get_running_loop().call_later(seconds, self.gate.set)
 
     def link(self, path: str) -> str:
         """Return an absolute link to this server."""
@@ -119,8 +130,10 @@ class ScriptedGraph:
                 dict(request.headers),
                 body,
                 id(request.transport),
+                asyncio.get_running_loop().time(),
             )
         )
+        await self.gate.wait()
         await asyncio.sleep(self.delay)
         if request.raw_path.endswith("/$batch") and request.raw_path not in self.script:
             return _response(self._batch(request.raw_path, body))
