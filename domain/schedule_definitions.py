@@ -24,9 +24,12 @@ _SECOND = timedelta(seconds=1)
 class ScheduleDefinition:
     """Everything an editor sets on a backup schedule.
 
-    `policy_types` None means every type, also those that come later; `retention_keep_last` None
-    keeps every set. `jitter` spreads the start after the slot, `catchup_window` is how late a slot
-    may still fire after an outage (D2). Call `check` before storing one.
+    `policy_types` None means every type, also those that come later. With `include_foundations`
+    the named types come with what others refer to: filters, scope tags, Intune roles, notification
+    templates; without it, every type means every other type (decision 0004).
+    `retention_keep_last` None keeps every set. `jitter` spreads the start after the slot,
+    `catchup_window` is how late a slot may still fire after an outage (D2). Call `check` before
+    storing one.
     """
 
     name: str

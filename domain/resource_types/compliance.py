@@ -86,4 +86,5 @@ NOTIFICATION_TEMPLATE = ResourceType(
     service_area=ServiceArea.NOTIFICATIONS,
     restore=full_restore(40),
     export_folder="notification-templates",
+    is_foundation=True,
 )

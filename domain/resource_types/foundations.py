@@ -28,6 +28,7 @@ FILTER = ResourceType(
     service_area=ServiceArea.DEVICE_CONFIGURATION,
     restore=full_restore(15),
     export_folder="assignment-filters",
+    is_foundation=True,
 )
 
 # An id is a small number in a string, "0" is the default tag: it is volatile like every id.
@@ -44,6 +45,7 @@ SCOPE_TAG = ResourceType(
     service_area=ServiceArea.INTUNE_RBAC,
     restore=full_restore(10),
     export_folder="scope-tags",
+    is_foundation=True,
 )
 
 
@@ -87,4 +89,5 @@ INTUNE_ROLE = ResourceType(
     service_area=ServiceArea.INTUNE_RBAC,
     restore=full_restore(20),
     export_folder="intune-roles",
+    is_foundation=True,
 )

@@ -1,5 +1,6 @@
 """The registry of resource types: lookups by key, by lane, and by what a backup holds."""
 
+from collections.abc import Iterable
 from types import MappingProxyType
 
 from domain.resource_types.apps import (
@@ -91,3 +92,20 @@ def backup_types(lane: Lane | None = None) -> tuple[ResourceType, ...]:
     return tuple(
         entry for entry in _ALL if entry.in_backups and (lane is None or entry.lane is lane)
     )
+
+
+def selected_keys(
+    policy_types: Iterable[str] | None, *, include_foundations: bool
+) -> tuple[str, ...] | None:
+    """Return the keys that a schedule backs up, sorted; None for all, also those that come later.
+
+    Foundations come along with what is named, or are left out of all; one that is named by itself
+    is backed up in any case (decision 0004).
+    """
+    foundations = {entry.key for entry in _ALL if entry.is_foundation}
+    if policy_types is None:
+        if include_foundations:
+            return None
+        return tuple(sorted({entry.key for entry in backup_types()} - foundations))
+    named = set(policy_types)
+    return tuple(sorted(named | foundations if include_foundations else named))

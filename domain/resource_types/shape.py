@@ -166,7 +166,8 @@ class ResourceType:
     one that was captured is read on for as long as it exists. name_property: display name.
     volatile: patterns left out of the canonical form. positional_ids: lists whose element ids are
     positions. permission_*: least application permission. export_folder: folder of an export.
-    in_backups: part of a backup unless a schedule says otherwise.
+    in_backups: part of a backup unless a schedule says otherwise. is_foundation: others refer to
+    it, so a schedule may back it up along with whatever it names (behaviour section 5).
     """
 
     key: str
@@ -192,6 +193,7 @@ class ResourceType:
     secrets: tuple[SecretRule, ...] = ()
     not_captured: tuple[NotCapturedRule, ...] = ()
     in_backups: bool = True
+    is_foundation: bool = False
 
     @property
     def lane(self) -> Lane:
