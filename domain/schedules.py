@@ -20,6 +20,8 @@ from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
+# How far apart the clocks of two hosts may be: a fire reaches a host whose clock is behind.
+CLOCK_TOLERANCE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 _WEEKDAYS = range(1, 8)
@@ -100,6 +102,14 @@ def next_slot(spec: ScheduleSpec, after: datetime) -> datetime:
     """Return the first slot later than `after`."""
     # A weekly slot may fall into a spring gap and be a fortnight away.
     return next(occurrences(spec, after, after + 16 * _DAY))
+
+
+def has_come(slot: datetime, now: datetime) -> bool:
+    """Tell whether a slot may be started: one that runs before its time is lost at its time (D3).
+
+    Temporal fires at the nominal time or, with jitter, later; never earlier.
+    """
+    return slot <= now + CLOCK_TOLERANCE
 
 
 class DstEffect(StrEnum):

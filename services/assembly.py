@@ -111,7 +111,10 @@ class Services:
     def admission(self) -> AdmissionService:
         """The one way to start work."""
         return AdmissionService(
-            engine=self.engine, runs=self.runs, prerequisites=Prerequisites(), plans=self.plans
+            engine=self.engine,
+            runs=self.runs,
+            prerequisites=Prerequisites(clock=now),
+            plans=self.plans,
         )
 
     @cached_property
@@ -185,7 +188,7 @@ class Services:
         return RunGate(
             engine=self.engine,
             runs=self.runs,
-            prerequisites=Prerequisites(),
+            prerequisites=Prerequisites(clock=now),
             captures=self.captures,
             policy=policy,
         )

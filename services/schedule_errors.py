@@ -8,7 +8,9 @@ ScheduleServiceError
 ├── ScheduleChangedError        somebody else changed it meanwhile
 ├── ScheduleHasHistoryError     its runs and sets would lose their schedule
 ├── ScheduleStillInTemporalError  it would go on firing
-└── NotASlotError               the schedule is never due then
+├── SchedulePausedError         a paused schedule fires nothing
+├── NotASlotError               the schedule is never due then
+└── SlotNotDueError             the slot is still to come
 """
 
 from datetime import datetime
@@ -46,6 +48,13 @@ class ScheduleNotArchivedError(ScheduleServiceError):
         super().__init__("the schedule is not archived; archive it first")
 
 
+class SchedulePausedError(ScheduleServiceError):
+    """The schedule is paused, so whatever Temporal fired for it would be refused."""
+
+    def __init__(self) -> None:
+        super().__init__("the schedule is paused and fires nothing; resume it first")
+
+
 class ScheduleChangedError(ScheduleServiceError):
     """The schedule was changed since the editor read it."""
 
@@ -74,3 +83,14 @@ class NotASlotError(ScheduleServiceError):
     def __init__(self, following: datetime) -> None:
         super().__init__(f"the schedule is not due then; its next slot is {following:%FT%RZ}")
         self.following = following
+
+
+class SlotNotDueError(ScheduleServiceError):
+    """A slot is still to come; fired now, it would be missing at its time."""
+
+    def __init__(self, now: datetime) -> None:
+        super().__init__(
+            "slots run once, and those still to come would be missing at their time; "
+            f"fire slots up to {now:%FT%RZ} only, or run a backup now"
+        )
+        self.now = now

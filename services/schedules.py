@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.resource_types.registry import RESOURCE_TYPES
 from domain.schedule_definitions import ScheduleDefinition, check
-from domain.schedules import DstWarning, dst_warnings, is_slot, next_slot
+from domain.schedules import DstWarning, dst_warnings, has_come, is_slot, next_slot
 from services.audit import Actor, AuditEntry, AuditTrail
 from services.schedule_errors import (
     NotASlotError,
@@ -24,7 +24,9 @@ from services.schedule_errors import (
     ScheduleHasHistoryError,
     ScheduleNotArchivedError,
     ScheduleNotFoundError,
+    SchedulePausedError,
     ScheduleStillInTemporalError,
+    SlotNotDueError,
     TenantNotActiveError,
 )
 from services.schedule_sync import SavedSchedule, ScheduleSync, SyncState
@@ -183,11 +185,12 @@ class ScheduleService:
     ) -> None:
         """Fire one slot of the schedule now, through Temporal; it still leaves one run at most.
 
-        Raises NotASlotError, and TemporalScheduleError when Temporal did not take it.
+        Raises NotASlotError, SlotNotDueError, SchedulePausedError, and TemporalScheduleError when
+        Temporal did not take it.
         """
         minute = scheduled_for.astimezone(UTC).replace(second=0, microsecond=0)
         async with self._engine.begin() as connection:
-            stored = await self._lock_live(connection, workspace_id, schedule_id)
+            stored = await self._lock_firing(connection, workspace_id, schedule_id, minute)
             if not is_slot(stored.definition.spec, minute):
                 raise NotASlotError(next_slot(stored.definition.spec, minute))
             await self._note(connection, actor, "trigger_slot", stored, [minute.isoformat()])
@@ -201,9 +204,12 @@ class ScheduleService:
         after: datetime,
         until: datetime,
     ) -> None:
-        """Fire every slot in (after, until]; slots that had their run get no second one."""
+        """Fire every slot in (after, until]; slots that had their run get no second one.
+
+        Raises as `trigger_slot` does; a period that reaches beyond now is refused as a whole.
+        """
         async with self._engine.begin() as connection:
-            stored = await self._lock_live(connection, workspace_id, schedule_id)
+            stored = await self._lock_firing(connection, workspace_id, schedule_id, until)
             period = [after.isoformat(), until.isoformat()]
             await self._note(connection, actor, "backfill", stored, period)
         await self._temporal.backfill(schedule_id, after, until)
@@ -242,6 +248,18 @@ class ScheduleService:
             raise ScheduleNotFoundError
         if stored.is_archived:
             raise ScheduleArchivedError
+        return stored
+
+    async def _lock_firing(
+        self, connection: AsyncConnection, workspace_id: UUID, schedule_id: UUID, last: datetime
+    ) -> StoredSchedule:
+        """Lock a schedule that is to fire slots up to `last` now."""
+        stored = await self._lock_live(connection, workspace_id, schedule_id)
+        if not stored.is_enabled:
+            raise SchedulePausedError
+        now = self._clock()
+        if not has_come(last, now):
+            raise SlotNotDueError(now)
         return stored
 
     async def _lock_archived(

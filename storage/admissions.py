@@ -1,7 +1,7 @@
 """Rows that admission reads and locks, in the order D2 gives: schedule, then connection."""
 
 from collections.abc import Sequence
-from datetime import time
+from datetime import datetime, time
 from typing import NamedTuple, cast
 from uuid import UUID
 
@@ -56,6 +56,7 @@ class ScheduleRow(NamedTuple):
     time_of_day: time
     days_of_week: Sequence[int] | None
     policy_types: Sequence[str] | None
+    include_foundations: bool
 
 
 class ConnectionRow(NamedTuple):
@@ -126,9 +127,9 @@ async def store_decision(
 
 
 async def lock_schedule(
-    connection: AsyncConnection, tenant_id: UUID, backup_schedule_id: UUID
+    connection: AsyncConnection, workspace_id: UUID, tenant_id: UUID, backup_schedule_id: UUID
 ) -> ScheduleRow | None:
-    """Lock a schedule of this tenant until the transaction ends."""
+    """Lock a schedule of this tenant until the transaction ends; others may refer to it."""
     c = backup_schedules.c
     query = (
         select(
@@ -141,12 +142,25 @@ async def lock_schedule(
             c.time_of_day,
             c.days_of_week,
             c.policy_types,
+            c.include_foundations,
         )
-        .where(c.id == backup_schedule_id, c.tenant_id == tenant_id)
-        .with_for_update()
+        .where(c.id == backup_schedule_id, c.tenant_id == tenant_id, c.workspace_id == workspace_id)
+        .with_for_update(key_share=True)
     )
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else ScheduleRow(*row)
+
+
+async def move_next_run(
+    connection: AsyncConnection, backup_schedule_id: UUID, slot: datetime, following: datetime
+) -> None:
+    """Note that a request came for `slot`; a slot that is due later stays the next one."""
+    c = backup_schedules.c
+    await connection.execute(
+        update(backup_schedules)
+        .where(c.id == backup_schedule_id, func.coalesce(c.next_run_at <= slot, text("true")))
+        .values(next_run_at=following)
+    )
 
 
 async def lock_read_connections(

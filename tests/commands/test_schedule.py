@@ -125,10 +125,22 @@ async def test_next_shows_as_many_slots_as_asked_for(settled: Terminal) -> None:
 
 @pytest.mark.usefixtures("nightly")
 async def test_trigger_takes_slots_of_the_schedule_only(settled: Terminal) -> None:
-    (slot,) = (await settled.json("schedule", "next", "nightly", "-n", "1"))["next"]
+    slot = "2026-11-20T01:30:00Z"
     assert (await settled.json("schedule", "trigger", "nightly", slot))["scheduled_for"] == slot
-    result = await settled("schedule", "trigger", "nightly", "2026-11-23T12:00Z", code=2)
-    assert "its next slot is" in result.stderr
+    result = await settled("schedule", "trigger", "nightly", "2026-11-20T12:00Z", code=2)
+    assert "its next slot is 2026-11-21T01:30Z" in result.stderr
+
+
+@pytest.mark.usefixtures("nightly")
+async def test_trigger_of_a_slot_to_come_or_of_a_paused_schedule_says_what_to_do(
+    settled: Terminal,
+) -> None:
+    (slot,) = (await settled.json("schedule", "next", "nightly", "-n", "1"))["next"]
+    early = await settled("schedule", "trigger", "nightly", slot, code=2)
+    assert "or run a backup now" in early.stderr
+    await settled("schedule", "pause", "nightly")
+    paused = await settled("schedule", "trigger", "nightly", "2026-11-20T01:30Z", code=2)
+    assert "resume it first" in paused.stderr
 
 
 async def test_name_of_two_schedules_has_to_be_narrowed(settled: Terminal) -> None:

@@ -12,6 +12,7 @@ from domain.schedules import (
     InvalidScheduleError,
     ScheduleSpec,
     dst_warnings,
+    has_come,
     is_slot,
     next_slot,
     occurrences,
@@ -122,6 +123,12 @@ def test_is_slot_another_minute_is_refused(minute: int) -> None:
 def test_is_slot_second_coming_of_a_western_wall_clock_time_is_refused() -> None:
     spec = daily("America/New_York", 1, 30)
     assert not is_slot(spec, datetime(2026, 11, 1, 6, 30, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(-3600, True), (60, True), (61, False)])
+def test_has_come_a_minute_before_its_time_counts(seconds: int, *, expected: bool) -> None:
+    now = datetime(2026, 9, 1, 2, 0, tzinfo=UTC)
+    assert has_come(now + timedelta(seconds=seconds), now) is expected
 
 
 def test_next_slot_weekly_slot_in_a_gap_is_a_fortnight_away() -> None:

@@ -110,7 +110,7 @@ class Desk:
         self.admission = AdmissionService(
             engine=self.engine,
             runs=self.runs,
-            prerequisites=Prerequisites(),
+            prerequisites=Prerequisites(clock=now),
             plans=StartPlans(Deadlines()),
         )
 

@@ -23,7 +23,9 @@ from services.schedule_errors import (
     ScheduleHasHistoryError,
     ScheduleNotArchivedError,
     ScheduleNotFoundError,
+    SchedulePausedError,
     ScheduleStillInTemporalError,
+    SlotNotDueError,
     TenantNotActiveError,
 )
 from services.schedule_sync import SyncState
@@ -445,6 +447,34 @@ async def eventually_counted(
         return (await client.count_workflows(query)).count == count
 
     await eventually(probe, seconds=seconds)
+
+
+async def test_slots_to_come_are_neither_triggered_nor_backfilled(
+    service: ScheduleService, client: Client, engine: AsyncEngine, tenancy: Tenancy
+) -> None:
+    saved = await service.create(EDITOR, tenancy.workspace_id, tenancy.tenant_id, NIGHTLY)
+    place = (EDITOR, tenancy.workspace_id, saved.schedule.id)
+    to_come = saved.schedule.next_run_at
+    assert to_come is not None
+    with pytest.raises(SlotNotDueError, match="would be missing at their time"):
+        await service.trigger_slot(*place, to_come)
+    with pytest.raises(SlotNotDueError, match="fire slots up to"):
+        await service.backfill(*place, SLOT, to_come)
+    query = f'TemporalScheduledById="backup_schedule:{saved.schedule.id}"'
+    assert (await client.count_workflows(query)).count == 0
+    assert await audited(engine) == ["backup_schedule.create"]
+
+
+async def test_paused_schedule_says_that_it_fires_nothing(
+    service: ScheduleService, tenancy: Tenancy
+) -> None:
+    saved = await service.create(EDITOR, tenancy.workspace_id, tenancy.tenant_id, NIGHTLY)
+    place = (EDITOR, tenancy.workspace_id, saved.schedule.id)
+    await service.pause(*place)
+    with pytest.raises(SchedulePausedError):
+        await service.trigger_slot(*place, SLOT)
+    with pytest.raises(SchedulePausedError):
+        await service.backfill(*place, SLOT, SLOT + timedelta(days=1))
 
 
 async def test_warnings_time_in_the_changed_hour_is_announced(service: ScheduleService) -> None:
