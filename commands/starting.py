@@ -9,7 +9,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from commands.errors import EXIT_FAILED, EXIT_WRONG_INPUT
+from commands.errors import EXIT_FAILED, EXIT_WRONG_INPUT, InputError
 from commands.links import LinkBase
 from commands.run_finding import link_base, tenant_names
 from commands.run_views import detail_document, detail_parts
@@ -59,6 +59,9 @@ async def start_and_report(session: Session, start: Start) -> None:
     from contracts.operations import OperationRequest
     from services.assembly import new_id
 
+    if start.key is not None and not start.key.strip():
+        # As from a variable that nobody set: a fresh key would silently start again each time.
+        raise InputError("--key", "is empty", "give a key, or leave the option out")
     principal = await session.principal(definition(start.type).start_capability)
     home = await session.workspace()
     key = start.key or str(new_id())

@@ -72,6 +72,7 @@ async def _active(office: Terminal, *command: str) -> str | None:
         (("backup", "show", "zzz"), "SET"),
         (("backup", "changes", "zzz"), "SET"),
         (("backup", "run", "--schedule", "zzz"), "--schedule"),
+        (("backup", "run", "--key", " "), "--key"),
         (("backup", "export", "zzz", "folder"), "SET"),
         (("roles", "changes", "zzz"), "RUN"),
         (("connection", "test", "zzz"), "CONNECTION"),
