@@ -112,7 +112,10 @@ def dump_json(value: JsonValue) -> bytes:
     """Return compact UTF-8 JSON; `parse_json` of it gives an equal value. Raises BodyError."""
     failed = False
     try:
-        return orjson.dumps(value, default=_exact_text, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
+        written = orjson.dumps(value, default=_exact_text, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
+        # orjson's own result keeps its buffer, up to eight times its length, for as long as it
+        # lives; bodies of whole pages wait here to be stored.
+        return bytes(memoryview(written))
     except TypeError:
         failed = True
     if failed:

@@ -20,10 +20,12 @@ COMPLETING_TIMEOUT = timedelta(seconds=60)
 # Beyond this a local retry becomes a timer, so that the worker does not hold the workflow task.
 LOCAL_RETRY_THRESHOLD = timedelta(seconds=15)
 
+# Graph's wishes have their own delay (D10), so this is for killed workers and servers that were
+# away: what they cost should be their absence, not a longer pause with each of them.
 WORK_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     backoff_coefficient=2.0,
-    maximum_interval=timedelta(seconds=60),
+    maximum_interval=timedelta(seconds=10),
 )
 # Room to close what is open after the deadline, before Temporal gives up on the activity.
 DEADLINE_MARGIN = timedelta(minutes=2)
