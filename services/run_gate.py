@@ -21,17 +21,21 @@ from contracts.runs import (
     LanePlan,
     OwnedRun,
 )
+from domain.failures import Failure
 from domain.operation_types import BACKUP_TYPES, OperationType, definition
 from domain.resource_types.registry import backup_types, resource_type
-from domain.runs import RunStatus
+from domain.runs import RunOutcome, RunStatus
 from services.captures import CaptureService
 from services.operation_runs import OperationRunService
 from services.prerequisites import Prerequisites
 from services.run_errors import UnknownRunError
 from services.start_plans import Deadlines
 from storage.admissions import run_ahead
+from storage.captures import select_results
 from storage.run_lookup import find_run
 from storage.runs import Owner, RunRecord
+
+CANCELLED = "cancelled_by_operator"
 
 
 class WrongWorkflowError(Exception):
@@ -171,7 +175,7 @@ class RunGate:
     ) -> RunRecord:
         match call.ending:
             case Ending.CANCELLED:
-                return await self._runs.cancel(run.id, owner=owner, within=connection)
+                return await self._cancel(connection, run, owner)
             case Ending.WORKED:
                 return await self._end_by_results(connection, run, owner, None)
             case Ending.BROKE:
@@ -179,25 +183,46 @@ class RunGate:
             case _:
                 assert_never(call.ending)
 
+    async def _cancel(self, connection: AsyncConnection, run: RunRecord, owner: Owner) -> RunRecord:
+        """End a cancelled run; what it had done until then is counted and stays (decision 0003)."""
+        if run.status is RunStatus.QUEUED:
+            return await self._runs.cancel(run.id, owner=owner, within=connection)
+        return await self._runs.complete_from_results(
+            run.id,
+            owner,
+            outcome=RunOutcome.CANCELLED,
+            further_failures=[Failure("run.cancelled", CANCELLED)],
+            context_additions=await self._closed(connection, run, owner, CANCELLED),
+            within=connection,
+        )
+
     async def _end_by_results(
         self, connection: AsyncConnection, run: RunRecord, owner: Owner, reason_code: str | None
     ) -> RunRecord:
-        """Compute the outcome from what was recorded; what a broken part left open is closed."""
-        if run.status is RunStatus.QUEUED or (
-            reason_code is not None and run.type not in BACKUP_TYPES
-        ):
+        """Compute the outcome from what was recorded; what a broken part left open is closed.
+
+        Without any result there is nothing to compute from but the reason.
+        """
+        is_empty = reason_code is not None and not await select_results(connection, run.id)
+        if run.status is RunStatus.QUEUED or is_empty:
             return await self._runs.fail_run(
                 run.id, reason_code or "worker_error", owner=owner, within=connection
             )
-        additions = {}
-        if run.type in BACKUP_TYPES:
-            set_id = await self._captures.complete_backup(
-                run.id, owner, open_reason=reason_code or "deadline_exceeded", within=connection
-            )
-            additions = {} if set_id is None else {"backup_set_id": str(set_id)}
+        additions = await self._closed(connection, run, owner, reason_code or "deadline_exceeded")
         return await self._runs.complete_from_results(
             run.id, owner, context_additions=additions, within=connection
         )
+
+    async def _closed(
+        self, connection: AsyncConnection, run: RunRecord, owner: Owner, open_reason: str
+    ) -> dict[str, str]:
+        """Close what a backup left open and make its set; return what the context gets."""
+        if run.type not in BACKUP_TYPES:
+            return {}
+        set_id = await self._captures.complete_backup(
+            run.id, owner, open_reason=open_reason, within=connection
+        )
+        return {} if set_id is None else {"backup_set_id": str(set_id)}
 
 
 def selected_types(run: RunRecord) -> tuple[str, ...]:

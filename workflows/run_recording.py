@@ -11,7 +11,12 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    TimeoutError,  # noqa: A004 - Temporal's own: an activity ran out of its time
+    is_cancelled_exception,
+)
 
 with workflow.unsafe.imports_passed_through():
     from activities.run_recording import RunRecordingActivities
@@ -39,6 +44,8 @@ with workflow.unsafe.imports_passed_through():
 Work = Callable[[OwnedRun, BegunRun], Awaitable[None]]
 
 WORKER_ERROR = "worker_error"
+# Attempts are bounded by the run's deadline alone (workflows.policies).
+OUT_OF_TIME = "deadline_exceeded"
 # What begin_run answers, for good, to an execution that was started for a wrong run.
 NOT_OURS = frozenset({"not_found", "input_invalid"})
 
@@ -127,7 +134,7 @@ def _reason_code(broken: BaseException) -> str:
     cause = broken.cause if isinstance(broken, ActivityError) else broken
     if isinstance(cause, ApplicationError) and cause.type:
         return cause.type
-    return WORKER_ERROR
+    return OUT_OF_TIME if isinstance(cause, TimeoutError) else WORKER_ERROR
 
 
 def _is_not_ours(error: BaseException) -> bool:

@@ -14,12 +14,14 @@ from contracts.operations import OperationDecision
 from contracts.runs import OperationResult, OperationRunRequest
 from devstack.graph_service import GraphConfig, Profile
 from services.admission import Origin
+from services.directory_role_definitions import DirectoryRoleDefinitionsService
 from services.lane_reading import LaneReader
 from services.type_reading import TypeReading
 from storage.runs import RunRecord
 from tests.end_to_end.conftest import Run
 from tests.end_to_end.product import Product
-from tests.end_to_end.stored import failures_of, results_of, select
+from tests.end_to_end.stored import changes_of, failures_of, objects_of, results_of, select
+from tests.end_to_end.truth import ids_of
 from tests.eventually import eventually
 
 COUNTS = {
@@ -27,9 +29,12 @@ COUNTS = {
     "assignmentFilters": 4,
     "conditionalAccessPolicies": 3,
     "namedLocations": 3,
+    "directoryRoleDefinitions": 12,
 }
 TYPES = ("settingsCatalog", "filter", "caPolicy", "namedLocation")
+SLOW = "settingsCatalog"
 SLOW_PATH = "/deviceManagement/configurationPolicies"
+FILTERS = "/deviceManagement/assignmentFilters"
 RUN_NOW = "backup_schedule.run_now"
 
 
@@ -67,25 +72,40 @@ async def handle_of(product: Product, run: RunRecord) -> WorkflowHandle[Any, Any
 
 
 async def sets_of(product: Product, run: RunRecord) -> list[Any]:
-    sql = "SELECT id FROM backup_sets WHERE operation_run_id = :run"
+    sql = "SELECT id, status FROM backup_sets WHERE operation_run_id = :run"
     return list(await select(product, sql, run=run.id))
 
 
-async def test_cancel_while_reading_ends_the_run_without_a_set(product: Product) -> None:
+async def test_cancel_while_reading_counts_and_keeps_what_was_read(product: Product) -> None:
     control = product.graph.control
+    added = control.insert_object(0, FILTERS)
     control.add_fault(kind="delay", delay_s=7.0, path=SLOW_PATH)
     run = await start(product)
-    await eventually(lambda: control.list_faults()[0]["struck"])
 
+    async def is_rest_done() -> bool:
+        results = await results_of(product, run)
+        return [key for key, row in results.items() if row["state"] != "done"] == [SLOW]
+
+    await eventually(is_rest_done)
     await (await handle_of(product, run)).cancel(reason="an operator changed his mind")
     ended = await reaches(product, run, "completed", seconds=5)
     control.clear_faults()
 
     assert ended.outcome == "cancelled"
-    assert await sets_of(product, run) == []
+    causes = [(entry["code"], entry.get("resource_type")) for entry in ended.failure_summary]
+    assert causes[0] == ("type.failed", SLOW)
+    assert causes[-1] == ("run.cancelled", None)
+    assert {entry["reason_code"] for entry in ended.failure_summary} == {"cancelled_by_operator"}
+    counts = ended.summary_counts
+    assert counts["succeeded"] == sum(len(ids_of(product.graph, key)) for key in TYPES[1:])
+    assert ("filter", added, "created") in await changes_of(product, ended)
+    assert added in (await objects_of(product, ended))["filter"]
+    assert [row["status"] for row in await sets_of(product, run)] == ["partial"]
     with pytest.raises(WorkflowFailureError):
         await (await handle_of(product, run)).result()
-    assert (await product.backup(*TYPES)).outcome == "succeeded"
+    after = await product.backup(*TYPES)
+    assert after.outcome == "succeeded"
+    assert ("filter", added, "created") not in await changes_of(product, after)
 
 
 async def test_cancel_while_waiting_for_its_turn_leaves_the_run_ahead_alone(
@@ -151,17 +171,18 @@ async def test_type_that_breaks_for_no_reason_of_graph_keeps_no_other_back(
     assert "planted" not in str(run)
 
 
+class BrokenError(Exception):
+    reason_code = "input_invalid"  # one that activities do not retry
+
+
 async def test_lane_that_breaks_leaves_the_other_lanes_results(
     product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class BrokenLaneError(Exception):
-        reason_code = "input_invalid"  # one that activities do not retry
-
     read = LaneReader.read
 
     async def broken(self: LaneReader) -> Any:
         if self._call.plan.lane == "conditional_access":
-            raise BrokenLaneError("a planted text of a defect")
+            raise BrokenError("a planted text of a defect")
         return await read(self)
 
     monkeypatch.setattr(LaneReader, "read", broken)
@@ -175,6 +196,22 @@ async def test_lane_that_breaks_leaves_the_other_lanes_results(
     assert complete == {"settingsCatalog", "filter"}
     assert len(await sets_of(product, run)) == 1
     assert "planted" not in str(run)
+
+
+async def test_sync_whose_activity_breaks_after_its_work_counts_the_work(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = DirectoryRoleDefinitionsService.sync
+
+    async def broken(self: DirectoryRoleDefinitionsService, *args: Any) -> None:
+        await sync(self, *args)
+        raise BrokenError
+
+    monkeypatch.setattr(DirectoryRoleDefinitionsService, "sync", broken)
+
+    run = await product.sync_roles()
+
+    assert (run.outcome, run.summary_counts["created"]) == ("succeeded", 12)
 
 
 async def test_unknown_run_id_fails_the_workflow_and_creates_nothing(product: Product) -> None:
