@@ -1,20 +1,29 @@
-"""Types that need more requests at once than ten seconds of Microsoft's real limits allow (D10).
+"""Budgets from end to end: types that ask for much at once finish, and no window is overrun (D10).
 
 All other tests raise the limits fifty times; here the worker keeps to the real ones. The local
-Graph refuses nothing, so whatever fails to finish stands in its own way.
+Graph of those backups refuses nothing, so whatever fails to finish stands in its own way.
 """
 
+import asyncio
 import copy
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from devstack.graph_service import GraphConfig, GraphService, Profile
+from devstack.graph_service import GraphConfig, GraphService, Profile, running_graph
+from graph.client import GraphClient
+from graph.clouds import custom_endpoint
+from graph.credentials import AppIdentity
+from services.graph_budgets import GraphBudgets
+from storage.engine import create_engine
 from tests.end_to_end.conftest import Run
 from tests.end_to_end.product import Product
 from tests.end_to_end.stored import failures_of, objects_of, tombstones_of
 from tests.end_to_end.truth import ids_of, path_of
+from tests.graph.real_clients import real_client
 
 # The real limits, and a deadline well above what they ask for.
 REAL = {"TENANTOPS_GRAPH_BUDGET_SCALE": "1", "TENANTOPS_BACKUP_DEADLINE": "90s"}
@@ -77,3 +86,40 @@ async def test_templates_with_many_settings_are_read_at_the_first_try(run_produc
         assert set(stored["adminTemplate"]) == set(ids_of(product.graph, "adminTemplate"))
         # Besides: the list, and a few reads and pages for each template.
         assert needed < requests_of(product) < 1.2 * needed
+
+
+@asynccontextmanager
+async def process(
+    graph: GraphService, database_url: str, scale: float
+) -> AsyncIterator[GraphClient]:
+    """What a worker process has: a client, and budgets through a pool of its own."""
+    tenant = graph.tenants[0]
+    endpoint = custom_endpoint(
+        authority=graph.authority_url, graph_root=graph.root_url, ca_file=graph.ca_file
+    )
+    identity = AppIdentity(tenant.tenant_id, tenant.read_app.client_id)
+    engine = create_engine(database_url)
+    budgets = GraphBudgets(engine=engine, scale=scale).source()
+    async with real_client(endpoint, budgets, identity, tenant.read_app.secret) as client:
+        yield client
+    await engine.dispose()
+
+
+async def test_graph_that_hung_is_not_asked_for_more_than_its_limit_afterwards(
+    database_url: str,
+) -> None:
+    scale = 100
+    config = GraphConfig(profile=Profile.S, tenants=1, budget_scale=scale)
+    async with running_graph(config) as graph, AsyncExitStack() as stack:
+        processes = [
+            await stack.enter_async_context(process(graph, database_url, scale)) for _ in range(2)
+        ]
+        for client in processes:
+            await client.get("beta", path_of("caPolicy"))
+        graph.control.set_latency_ms(1_500)
+        asyncio.get_running_loop().call_later(1, graph.control.set_latency_ms, 0)
+        asked = [client.get("beta", path_of("caPolicy")) for client in processes * 90]
+        await asyncio.gather(*asked)
+        counters = graph.control.counters(0)
+    assert counters["overruns"] == 0
+    assert counters["sub_requests"] == 182
