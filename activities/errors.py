@@ -17,7 +17,16 @@ logger = logging.getLogger(__name__)
 
 # Trying again cannot change these.
 _FINAL = frozenset(
-    {"not_found", "input_invalid", "workspace_mismatch", "encryption_key_unavailable"}
+    {
+        "not_found",
+        "input_invalid",
+        "workspace_mismatch",
+        "encryption_key_unavailable",
+        # This worker's settings; the same worker would read the same ones again.
+        "missing_configuration",
+        # The run belongs to another execution or is completed, which is for ever.
+        "invalid_state",
+    }
 )
 
 

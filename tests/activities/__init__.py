@@ -1,0 +1,1 @@
+"""Adapters: what crosses to Temporal, and how."""
