@@ -52,7 +52,7 @@ def activities_of(services: Services) -> Sequence[Callable[..., Any]]:
     admission = AdmissionActivities(
         admission=services.admission, starts=services.starts, waiting=services.waiting
     )
-    recording = RunRecordingActivities(gate=services.gate)
+    recording = RunRecordingActivities(gate=services.gate, starts=services.starts)
     backup = BackupActivities(reading=services.reading)
     roles = DirectoryRoleDefinitionsActivities(roles=services.roles)
     return (

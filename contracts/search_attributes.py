@@ -1,5 +1,7 @@
 """Search attributes of every execution (D12): six of the ten keywords that a namespace has."""
 
+from uuid import UUID
+
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -8,6 +10,8 @@ from temporalio.common import (
 )
 
 from contracts.admission import StartPlan
+from contracts.operations import OperationRequest
+from domain.operation_types import resolve_type
 
 OPERATION_TYPE = SearchAttributeKey.for_keyword("OperationType")
 OPERATION_OUTCOME = SearchAttributeKey.for_keyword("OperationOutcome")
@@ -42,6 +46,18 @@ def run_attributes(plan: StartPlan) -> TypedSearchAttributes:
     if plan.tenant_id is not None:
         pairs.append(SearchAttributePair(TENANT_ID, str(plan.tenant_id)))
     return TypedSearchAttributes(pairs)
+
+
+def request_updates(request: OperationRequest, run_id: UUID) -> list[SearchAttributeUpdate[str]]:
+    """Return the updates that show which run a request became."""
+    updates = [
+        OPERATION_TYPE.value_set(resolve_type(request.type) or request.type),
+        WORKSPACE_ID.value_set(str(request.workspace_id)),
+        OPERATION_RUN_ID.value_set(str(run_id)),
+    ]
+    if request.tenant_id is not None:
+        updates.append(TENANT_ID.value_set(str(request.tenant_id)))
+    return updates
 
 
 def outcome_update(outcome: str) -> SearchAttributeUpdate[str]:

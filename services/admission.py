@@ -15,7 +15,7 @@ import rfc8785
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from contracts.admission import AdmissionCall, Admitted
+from contracts.admission import AdmissionCall, Admitted, StartPlan
 from contracts.operations import Decision, OperationDecision, OperationRequest
 from domain.identity import identity_inputs
 from domain.operation_types import BACKUP_TYPES, OperationType, definition, resolve_type
@@ -114,6 +114,11 @@ class AdmissionService:
         decision = OperationDecision(decision=Decision.ACCEPTED, operation_run_id=run.id)
         return _as_it_became(decision, run)
 
+    async def plan_of_unstarted(self, run_id: UUID) -> StartPlan | None:
+        """Return how to start a queued run that no execution took; None for any other."""
+        run = await find_run(self._engine, run_id)
+        return None if run is None else self._plan_if_unstarted(run)
+
     async def _repeat(
         self,
         connection: AsyncConnection,
@@ -141,12 +146,13 @@ class AdmissionService:
         run = await find_run(connection, decision.operation_run_id)
         if run is None:  # pruned since; its decision stands
             return Admitted(decision=decision)
-        is_waiting_to_start = run.status is RunStatus.QUEUED and run.owner is None
         return Admitted(
-            decision=_as_it_became(decision, run),
-            start=self._plans.plan(run) if is_waiting_to_start else None,
-            wait=wait,
+            decision=_as_it_became(decision, run), start=self._plan_if_unstarted(run), wait=wait
         )
+
+    def _plan_if_unstarted(self, run: RunRecord) -> StartPlan | None:
+        is_waiting_to_start = run.status is RunStatus.QUEUED and run.owner is None
+        return self._plans.plan(run) if is_waiting_to_start else None
 
     async def _decide(
         self,

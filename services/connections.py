@@ -108,8 +108,10 @@ class ConnectionService(ConnectionUse):
     ) -> StoredConnection:
         """Put another credential in place of the present one; closes the circuit."""
         async with self._engine.begin() as connection:
+            found = await self._find(connection, workspace_id, connection_id)
+            # Before the connections, as `add` does.
+            tenant = await _lock_tenant(connection, workspace_id, found.tenant_id)
             stored = await self._lock(connection, workspace_id, connection_id)
-            tenant = await _lock_tenant(connection, workspace_id, stored.tenant_id)
             values = await self._sealed(connection, tenant, connection_id, credential)
             values |= {"circuit_open_until": None, "last_reason_code": None}
             values |= {"verification_status": VerificationStatus.UNKNOWN.value}
@@ -154,10 +156,7 @@ class ConnectionService(ConnectionUse):
     async def show(self, workspace_id: UUID, connection_id: UUID) -> StoredConnection:
         """Return one connection."""
         async with self._engine.connect() as connection:
-            stored = await rows.find_connection(connection, connection_id)
-        if stored is None or stored.workspace_id != workspace_id:
-            raise AccountNotFoundError("connection")
-        return stored
+            return await self._find(connection, workspace_id, connection_id)
 
     async def _sealed(
         self,
@@ -178,12 +177,18 @@ class ConnectionService(ConnectionUse):
             "credential_expires_at": checked.expires_at,
         }
 
-    async def _lock(
+    async def _find(
         self, connection: AsyncConnection, workspace_id: UUID, connection_id: UUID
     ) -> StoredConnection:
         found = await rows.find_connection(connection, connection_id)
         if found is None or found.workspace_id != workspace_id:
             raise AccountNotFoundError("connection")
+        return found
+
+    async def _lock(
+        self, connection: AsyncConnection, workspace_id: UUID, connection_id: UUID
+    ) -> StoredConnection:
+        found = await self._find(connection, workspace_id, connection_id)
         # All of the tenant, so that two new defaults take turns instead of colliding.
         locked = await rows.lock_connections(connection, workspace_id, found.tenant_id)
         return next(row for row in locked if row.id == connection_id)

@@ -5,6 +5,7 @@ door workflow, which does the same in Temporal. Both may be called twice with on
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import UUID
@@ -23,6 +24,8 @@ from domain.runs import RunStatus
 from services.admission import AdmissionService, Origin
 from services.operation_runs import OperationRunService
 from storage.run_lookup import find_run
+
+logger = logging.getLogger(__name__)
 
 # How long a start waits for an ID whose previous execution is closing (D3).
 _ATTEMPTS = 20
@@ -57,18 +60,40 @@ class OperationStarts:
         self._connect = connect
         self._task_queue = task_queue
 
-    async def start(self, request: OperationRequest, key: str) -> OperationDecision:
+    async def start(
+        self, request: OperationRequest, key: str, *, is_repeatable: bool = True
+    ) -> OperationDecision:
         """Admit `request` under `key` and start what it needs; the same key, the same answer.
 
         A Temporal that refuses or cannot be reached ends the run as failed and gives
-        `dispatch_failed` (behaviour row 29). Never raises for that.
+        `dispatch_failed` (behaviour row 29). Never raises for that. A cancelled call leaves the
+        run to be started by the next call with its key; where nobody will repeat it
+        (`is_repeatable` False) the run is ended.
         """
         admitted = await self._admission.admit(request, request.idempotency_key or key, Origin())
-        return await self._dispatch(admitted)
+        try:
+            return await self._dispatch(admitted)
+        except asyncio.CancelledError:
+            if admitted.start is not None and not is_repeatable:
+                run_id = admitted.start.operation_run_id
+                await asyncio.shield(self._runs.fail_undispatched(run_id))
+            raise
 
     async def start_again(self, plan: StartPlan) -> None:
         """Start the workflow of a queued run that nobody took; harmless when somebody did."""
         await self._start(plan)
+
+    async def start_if_lost(self, run_id: UUID) -> None:
+        """Start a queued run whose caller died before starting it; never raises for its failure."""
+        plan = await self._admission.plan_of_unstarted(run_id)
+        if plan is None:
+            return
+        try:
+            if not await self.is_started(run_id):
+                await self._start(plan)
+                logger.warning("started %s, which its caller had left", run_id)
+        except (RPCError, IdStillInUseError) as error:
+            logger.warning("start of %s failed: %s", run_id, type(error).__name__)
 
     async def is_started(self, run_id: UUID) -> bool:
         """Whether the run needs no start any more: it began or ended, or its execution is open.

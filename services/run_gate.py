@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -44,14 +45,12 @@ class WrongWorkflowError(Exception):
     reason_code = "input_invalid"
 
 
-class NotYourTurnError(Exception):
-    """Another run of the same line is ahead; try again after `retry_after` seconds."""
+@dataclass(frozen=True, slots=True)
+class RunAhead:
+    """Another run of the same line, and when to look again."""
 
-    reason_code = "waiting_for_turn"
-
-    def __init__(self, retry_after: float) -> None:
-        super().__init__("another run is ahead")
-        self.retry_after = retry_after
+    run_id: UUID
+    look_again_after: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +109,14 @@ class RunGate:
                 return self._begun(run)
             return await self._begin_queued(connection, run, owner, refusal)
 
-    async def check_turn(self, run: OwnedRun, attempt: int) -> None:
-        """Return when no run is ahead; raises NotYourTurnError with the pause until a next look."""
+    async def ahead_of(self, run: OwnedRun, attempt: int) -> RunAhead | None:
+        """Return the run just ahead, or None when it is this run's turn."""
         async with self._engine.begin() as connection:
             ahead = await run_ahead(connection, run.operation_run_id)
-        if ahead is not None:
-            longest = self._policy.longest_turn_pause.total_seconds()
-            raise NotYourTurnError(min(float(attempt), longest))
+        if ahead is None:
+            return None
+        pause = min(timedelta(seconds=attempt), self._policy.longest_turn_pause)
+        return RunAhead(ahead, pause)
 
     async def complete(self, call: CompleteCall, workflow_id: str) -> CompletedRun:
         """End the run; its outcome follows from what was recorded (D5). Twice is harmless."""

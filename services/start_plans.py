@@ -9,8 +9,9 @@ from domain.links import run_path
 from domain.operation_types import BACKUP_TYPES, IdentityRule, OperationType, definition
 from storage.runs import RunRecord
 
-# Time beyond the deadline for waiting in line and for ending well; after it Temporal gives up.
-_WAITING_IN_LINE = timedelta(hours=24)
+# Time beyond the deadline for waiting in line or for a worker, and for ending well. After it
+# Temporal gives up, and no code of ours ends the run (D12).
+_WAITING = timedelta(hours=24)
 _MARGIN = timedelta(minutes=10)
 
 
@@ -37,8 +38,7 @@ class StartPlans:
         """Return how to start the workflow of `run`; the same run gives the same plan."""
         operation_type = OperationType(run.type)
         known = definition(operation_type)
-        waiting = _WAITING_IN_LINE if operation_type in BACKUP_TYPES else timedelta()
-        limit = self.deadlines.of(operation_type) + waiting + _MARGIN
+        limit = self.deadlines.of(operation_type) + _WAITING + _MARGIN
         return StartPlan(
             operation_run_id=run.id,
             workflow_type=known.workflow_type,

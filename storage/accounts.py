@@ -86,11 +86,16 @@ async def list_tenants(connection: AsyncConnection, workspace_id: UUID) -> list[
 async def find_tenant(
     connection: AsyncConnection, workspace_id: UUID, tenant_id: UUID, *, lock: bool = False
 ) -> StoredTenant | None:
-    """Return a tenant of the workspace; with `lock` until the transaction ends."""
+    """Return a tenant of the workspace; with `lock` until the transaction ends.
+
+    The lock lets others refer to the tenant: a start that holds the tenant's connections inserts
+    rows of the tenant, and would deadlock with one who holds the tenant and wants the connections.
+    """
     query = select(*tenants.c).where(
         tenants.c.id == tenant_id, tenants.c.workspace_id == workspace_id
     )
-    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+    locked = query.with_for_update(key_share=True)  # FOR NO KEY UPDATE
+    row = (await connection.execute(locked if lock else query)).one_or_none()
     return None if row is None else StoredTenant(*row)
 
 

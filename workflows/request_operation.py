@@ -17,13 +17,21 @@ from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from activities.admission import AdmissionActivities
     from contracts.admission import AdmissionCall, Admitted, RunReference, RunState, StartPlan
-    from contracts.operations import FRONT_DOOR_WORKFLOW, Decision, OperationDecision
+    from contracts.operations import (
+        FRONT_DOOR_WORKFLOW,
+        Decision,
+        OperationDecision,
+        OperationRequest,
+    )
     from contracts.runs import OperationRunRequest
     from contracts.search_attributes import (
         SCHEDULED_BY_ID,
         SCHEDULED_START_TIME,
+        outcome_update,
+        request_updates,
         run_attributes,
     )
+    from domain.runs import RunOutcome
     from workflows.cancellation import finish_despite_cancel
     from workflows.policies import (
         LOCAL_RETRY_THRESHOLD,
@@ -34,6 +42,9 @@ with workflow.unsafe.imports_passed_through():
         WORK_RETRY,
     )
 
+ENDED_AT_ADMISSION = frozenset(
+    {Decision.BLOCKED, Decision.OVERLAP_SKIPPED, Decision.DISPATCH_FAILED}
+)
 # Without an argument there is no request, which is a wrong one.
 _NOTHING = RawValue(Payload())
 
@@ -53,10 +64,23 @@ class RequestOperationWorkflow:
         call = _readable_call(request)
         (admitted, child), is_cancelled = await finish_despite_cancel(_admit_and_start(call))
         decision = admitted.decision
+        _show_what_ended_here(call, decision)
         has_run = decision.decision in (Decision.ACCEPTED, Decision.ALREADY_ACTIVE)
         if admitted.wait and has_run and not is_cancelled:
             return await _with_outcome(decision, child)
         return decision
+
+
+def _show_what_ended_here(call: AdmissionCall, decision: OperationDecision) -> None:
+    """Let operators find, by outcome, what no execution of an operation will show them."""
+    if decision.decision not in ENDED_AT_ADMISSION:
+        return
+    updates = [outcome_update(decision.outcome or RunOutcome.BLOCKED)]
+    if decision.operation_run_id is not None:
+        # The request is valid then, and its caller may act for the tenant.
+        request = OperationRequest.model_validate(call.request)
+        updates += request_updates(request, decision.operation_run_id)
+    workflow.upsert_search_attributes(updates)
 
 
 def _readable_call(request: RawValue) -> AdmissionCall:

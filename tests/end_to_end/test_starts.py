@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from itertools import cycle, islice
 from typing import Any
@@ -10,13 +12,14 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 from temporalio.api.common.v1 import Payload
-from temporalio.client import WorkflowFailureError
+from temporalio.client import WorkflowExecution, WorkflowFailureError
 from temporalio.common import RawValue
 
 from contracts.operations import OperationRequest
+from contracts.search_attributes import OPERATION_RUN_ID, TENANT_ID
 from devstack.ports import any_free_port
 from domain.runs import RunOutcome, RunStatus
-from services.admission import DISPATCH_FAILED
+from services.admission import DISPATCH_FAILED, Origin
 from services.assembly import open_services
 from tests.end_to_end.doors import (
     Decision,
@@ -25,6 +28,7 @@ from tests.end_to_end.doors import (
     completed,
     gather_starts,
     knock,
+    knocking,
     only_run_id,
     runs_of,
     through_command,
@@ -32,7 +36,7 @@ from tests.end_to_end.doors import (
     through_service,
     through_terminal,
 )
-from tests.end_to_end.product import Product
+from tests.end_to_end.product import ACTOR, Product
 from tests.end_to_end.slots import add_schedule, slot_request
 from tests.eventually import eventually
 
@@ -207,6 +211,59 @@ async def test_start_without_temporal_fails_the_run_and_leaves_the_next_start_fr
     assert (await product.sync_roles()).outcome is RunOutcome.SUCCEEDED
 
 
+@asynccontextmanager
+async def silent_server() -> AsyncIterator[str]:
+    """Serve an address that takes connections and never answers."""
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    async with server:
+        yield "{}:{}".format(*server.sockets[0].getsockname())
+
+
+@pytest.mark.parametrize("is_repeatable", [True, False], ids=["own key", "nobody's key"])
+async def test_start_that_is_given_up_leaves_its_run_only_to_who_can_repeat_it(
+    product: Product, monkeypatch: pytest.MonkeyPatch, *, is_repeatable: bool
+) -> None:
+    request = product.request(NOW, {"policy_types": ["filter"]})
+
+    async def recorded() -> bool:
+        return len(await runs_of(product, NOW)) == 1
+
+    with monkeypatch.context() as patch:
+        async with silent_server() as address, open_services(product.services.settings) as mute:
+            patch.setenv("TEMPORAL_ADDRESS", address)
+            start = asyncio.create_task(
+                mute.starts.start(request, "given-up", is_repeatable=is_repeatable)
+            )
+            await eventually(recorded)
+            start.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await start
+    (run,) = await runs_of(product, NOW)
+    assert run.status is (RunStatus.QUEUED if is_repeatable else RunStatus.COMPLETED)
+    again = await through_service(product, request, "given-up")
+    assert again["decision"] == ("accepted" if is_repeatable else "dispatch_failed")
+    ended = await completed(product, run.id)
+    assert ended.outcome is (RunOutcome.SUCCEEDED if is_repeatable else RunOutcome.FAILED)
+    assert (await product.backup("filter")).outcome is RunOutcome.SUCCEEDED
+
+
+async def test_run_whose_start_was_lost_is_started_by_the_next_in_line(product: Product) -> None:
+    request = product.request(NOW, {"policy_types": ["filter"]})
+    # Its caller dies between the commit and the start, and nobody knows the key.
+    lost = await product.services.admission.admit(request, "of the dead", Origin())
+    assert lost.decision.operation_run_id is not None
+
+    assert (await product.backup("filter")).outcome is RunOutcome.SUCCEEDED
+    run = await completed(product, lost.decision.operation_run_id)
+    assert run.outcome is RunOutcome.SUCCEEDED
+    await assert_owners_alone_had_effects(product, [run])
+
+
 def deep_json(levels: int) -> RawValue:
     """Return JSON that our own converter would not write."""
     text = b'{"a":' * levels + b"0" + b"}" * levels
@@ -261,6 +318,28 @@ async def test_front_door_refuses_forged_and_broken_requests(
     answer = await knock(product, product.request(SYNC).model_dump(mode="json") | changes)
     assert (answer["decision"], answer["reason_code"]) == ("blocked", "input_invalid")
     assert await runs_of(product, SYNC) == []
+
+
+@pytest.mark.parametrize("is_understood", [True, False], ids=["run", "no run"])
+async def test_front_door_that_starts_nothing_is_found_by_its_outcome(
+    product: Product, *, is_understood: bool
+) -> None:
+    connection_id = product.tenant.connection_id
+    await product.services.connections.disable(ACTOR, product.workspace_id, connection_id)
+    body = product.request(SYNC).model_dump(mode="json")
+    handle = await knocking(product, body if is_understood else body | {"type": "nonsense"})
+    decision = await handle.result()
+    client = await product.services.temporal()
+    query = f'WorkflowId = "{handle.id}" AND OperationOutcome IN ("failed", "blocked")'
+
+    async def listed() -> WorkflowExecution:
+        (found,) = [execution async for execution in client.list_workflows(query)]
+        return found
+
+    attributes = (await eventually(listed)).typed_search_attributes
+    assert decision["decision"] == "blocked"
+    assert attributes.get(OPERATION_RUN_ID) == decision["operation_run_id"]
+    assert attributes.get(TENANT_ID) == (str(product.tenant.id) if is_understood else None)
 
 
 async def test_front_door_with_two_arguments_fails_at_once(product: Product) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
+from contracts.admission import AdmissionCall
 from domain.connections import ConsentStatus, Purpose, VerificationStatus
 from graph.clouds import Cloud
 from graph.credentials import (
@@ -32,6 +33,7 @@ from services.tenant_keys import TenantKeys
 from storage.connections import StoredConnection
 from storage.engine import create_engine
 from storage.tables import audit_log, provider_connections
+from tests.services.admitting import Desk, add_ground
 from tests.services.content_rows import tenant_keys
 from tests.services.tenancy import EDITOR, Tenancy, add_tenancy, audited, now
 
@@ -268,6 +270,34 @@ async def test_replace_credential_closes_the_circuit(
     assert (changed.circuit_open_until, changed.last_reason_code) == (None, None)
     assert await use.open_credential(changed) == ClientSecret("another")
     assert (await audited(engine))[-1] == "provider_connection.replace_credential"
+
+
+async def test_connections_added_and_renewed_while_work_starts_never_deadlock(
+    engine: AsyncEngine, connections: ConnectionService
+) -> None:
+    desk, ground = Desk(engine), await add_ground(engine)
+    ids = (ground.tenancy.workspace_id, ground.tenancy.tenant_id)
+    calls = [ground.request("backup_schedule.run_now") for _ in range(40)]
+    starts = [
+        desk.admission.admit_call(AdmissionCall(request=call, default_key=str(uuid4())))
+        for call in calls
+    ]
+    adds = [connections.add(EDITOR, *ids, new(app_id=str(uuid4()))) for _ in range(40)]
+    renewals = [
+        connections.replace_credential(EDITOR, ids[0], ground.connection_id, ClientSecret(SECRET))
+        for _ in range(40)
+    ]
+
+    await asyncio.gather(
+        *(call for group in zip(starts, adds, renewals, strict=True) for call in group)
+    )
+
+    async with engine.connect() as connection:
+        deadlocks = await connection.scalar(
+            text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        )
+    assert deadlocks == 0
+    assert await desk.run_count() == len(calls)
 
 
 async def test_set_default_moves_it(connections: ConnectionService, tenancy: Tenancy) -> None:
