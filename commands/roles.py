@@ -21,7 +21,7 @@ from commands.options import (
     examples,
 )
 from commands.run_finding import find_detail
-from commands.screen import styled, table
+from commands.screen import stacked, styled, table
 from commands.session import Options, Session, execute
 from commands.starting import Start, start_and_report
 from commands.watching import LEFT_ALONE
@@ -122,14 +122,16 @@ def _roles(roles: "Sequence[RoleView]", *, is_search: bool) -> Table:
 def _changes(found: "Sequence[RoleChange]") -> list[RenderableType]:
     if not found:
         return ["Nothing changed."]
-    return [_change(change) for change in found]
+    return [change_text(change) for change in found]
 
 
-def _change(change: "RoleChange") -> Text:
+def change_text(change: "RoleChange") -> Text:
+    """Return what a sync changed about one role, an action on each line."""
     kind = "built-in" if change.is_built_in else "custom"
-    text = styled(f"{change.change}: {change.display_name} ({kind})", "bold")
-    for action in change.added_actions:
-        text += styled(f"\n  + {action}", "green")
-    for action in change.removed_actions:
-        text += styled(f"\n  - {action}", "red")
-    return text
+    return stacked(
+        [
+            styled(f"{change.change}: {change.display_name} ({kind})", "bold"),
+            *(styled(f"  + {action}", "green") for action in change.added_actions),
+            *(styled(f"  - {action}", "red") for action in change.removed_actions),
+        ]
+    )

@@ -240,6 +240,11 @@ def styled(text: str, style: str) -> Text:
     return Text(printable(text), style=style)
 
 
+def stacked(lines: Iterable[Text]) -> Text:
+    """Return lines one below another; each has been made harmless before."""
+    return Text("\n").join(lines)
+
+
 def printable(text: str, keep: str = "") -> str:
     """Replace what a terminal would obey: text of a tenant may hold escape sequences."""
     return "".join(

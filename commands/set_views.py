@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from commands.screen import details, json_value, short_id, styled, table
+from commands.screen import details, json_value, short_id, stacked, styled, table
 from domain.reasons import reason
 
 if TYPE_CHECKING:
@@ -123,11 +123,11 @@ def comparison_parts(
 def _detailed(change: "ObjectChange", differences: "Sequence[Change]") -> Text:
     style = _STYLES.get(change.change, "")
     name = change.name or change.object_id
-    text = styled(f"{change.change.replace('_', ' ')}: {change.resource_type} · {name}", style)
+    lines = [styled(f"{change.change.replace('_', ' ')}: {change.resource_type} · {name}", style)]
     for difference in differences:
         sign, style = _SIGNS[difference.kind.value]
-        text += styled(f"\n  {sign} {difference.pointer}{_values(difference)}", style)
-    return text
+        lines.append(styled(f"  {sign} {difference.pointer}{_values(difference)}", style))
+    return stacked(lines)
 
 
 def _values(difference: "Change") -> str:
