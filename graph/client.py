@@ -7,6 +7,7 @@ One client serves one app in one tenant; transport, tokens and budgets are share
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 from domain.provider_errors import Disposition, ProviderReason, RequestTarget
@@ -31,7 +32,7 @@ from graph.paging import NEXT_LINK, JsonObject, Page, next_link_of, read_page
 from graph.request_costs import largest_batch, request_cost
 from graph.retry import Pacing, RetryBudget, RetryRules, parse_retry_after
 from graph.slots import AreaSlots
-from graph.tasks import gather
+from graph.tasks import gather_patiently
 from graph.tokens import AccessToken, TokenSource
 from graph.transport import RawResponse, Transport
 
@@ -129,15 +130,20 @@ class GraphClient:
     async def batch(self, version: str, requests: Sequence[BatchRequest]) -> list[BatchResult]:
         """Return one result for each request, in their order, collections with all their pages.
 
-        Errors of single items stand in their results. Raises GraphThrottledError if waiting for
-        the rest would hold the slot too long, and errors that concern all items.
+        Errors of single items stand in their results. Raises GraphThrottledError if nothing gets
+        on or waiting would hold the slot too long, and errors that concern all items.
         """
         chunks: list[list[int]] = []
         for area, places in _by_area(requests).items():
             size = min(largest_batch(area), LARGEST_BATCH)
             chunks.extend(places[at : at + size] for at in range(0, len(places), size))
-        outcomes = await gather(
-            [self._chunk(version, [requests[place] for place in chunk]) for chunk in chunks]
+        outcomes = await gather_patiently(
+            [
+                partial(self._chunk, version, [requests[place] for place in chunk])
+                for chunk in chunks
+            ],
+            longest_wait=self._settings.rules.longest_wait,
+            sleep=self._pacing.sleep,
         )
         results: dict[int, BatchResult] = {}
         for chunk, outcome in zip(chunks, outcomes, strict=True):

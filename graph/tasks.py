@@ -1,7 +1,7 @@
 """Running several requests at once: all results, or one clean error and nothing left running."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from graph.errors import GraphError, GraphThrottledError
@@ -27,6 +27,38 @@ async def gather(coroutines: Sequence[Coroutine[Any, Any, Result]]) -> list[Resu
     if failure is not None:
         raise failure
     return [task.result() for task in tasks]
+
+
+async def gather_patiently(
+    starts: Sequence[Callable[[], Coroutine[Any, Any, Result]]],
+    *,
+    longest_wait: float,
+    sleep: Callable[[float], Awaitable[None]],
+) -> list[Result]:
+    """Like gather, but one that is throttled for a short time does not cost the others' results.
+
+    It begins again after its wait, as long as others got to their end since it began. Raises its
+    GraphThrottledError when nothing gets on, or if it is to wait for more than `longest_wait`
+    seconds.
+    """
+    finished = 0
+
+    async def one(start: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        nonlocal finished
+        while True:
+            before = finished
+            try:
+                result = await start()
+            except GraphThrottledError as error:
+                wait = error.retry_after
+                if wait is None or wait > longest_wait or finished == before:
+                    raise
+            else:
+                finished += 1
+                return result
+            await sleep(wait)
+
+    return await gather([one(start) for start in starts])
 
 
 def _worst(errors: list[GraphError]) -> GraphError:

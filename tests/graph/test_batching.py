@@ -112,6 +112,34 @@ async def test_item_with_a_long_wait_leaves_the_slot(
     assert caught.value.retry_after == 120
 
 
+ACCESS = "/identity/conditionalAccess/policies"
+REFUSED = fault(429, "TooManyRequests")
+
+
+async def test_late_item_does_not_cost_what_the_others_answered(
+    graph: ScriptedGraph, client: GraphClient
+) -> None:
+    for place in range(12):
+        graph.on(f"/beta{ACCESS}/{place}", Reply({"id": str(place)}))
+    # More refusals than one request has patience for.
+    graph.on(f"/beta{ACCESS}/3", *[REFUSED] * 5, Reply({"id": "3"}))
+    results = await client.batch("beta", [BatchRequest(f"{ACCESS}/{n}") for n in range(12)])
+    assert ids(list(results)) == [str(place) for place in range(12)]
+    assert len(graph.seen) == 12 + 5
+
+
+async def test_item_that_stays_throttled_ends_the_batch_once_nothing_else_gets_on(
+    graph: ScriptedGraph, client: GraphClient, clock: FakeClock
+) -> None:
+    for place in range(12):
+        graph.on(f"/beta{ACCESS}/{place}", Reply({"id": str(place)}))
+    graph.on(f"/beta{ACCESS}/3", REFUSED)
+    with pytest.raises(GraphThrottledError):
+        await client.batch("beta", [BatchRequest(f"{ACCESS}/{n}") for n in range(12)])
+    assert len(graph.seen) <= 11 + 2 * 4
+    assert sum(clock.slept) <= 30
+
+
 async def test_item_that_fails_for_good_fails_alone(
     graph: ScriptedGraph, client: GraphClient
 ) -> None:
