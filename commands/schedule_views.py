@@ -147,6 +147,7 @@ def schedule_parts(
             ("Revision", stored.revision),
             ("In Temporal", "yes, up to date" if stored.is_synced else _NOT_TOLD),
             ("Last run", stored.last_run_at),
+            ("It ended", stored.last_run_status),
         )
     )
     return [header, *_notes(stored, warnings)]

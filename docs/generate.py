@@ -43,7 +43,9 @@ TYPES_INTRODUCTION = """\
 
 What can be read: {total} types, one registry entry each ([how to add one](extending.md)). Paths are
 below the root of Microsoft Graph. *Read separately* names what the list does not hold. *Restore* is
-the level planned for the type; restoring is not part of this version.
+the level planned for the type; restoring is not part of this version. A *foundation* is what other
+policies refer to: a schedule backs it up along with the types that it names, unless it is told not
+to (`--no-foundations`).
 """
 
 PERMISSIONS_INTRODUCTION = """\
@@ -131,6 +133,7 @@ def type_row(entry: ResourceType) -> Sequence[str]:
     restore = f"{entry.restore.level}".replace("_", " ")
     reason = f": {entry.restore.reason}".replace("_", " ") if entry.restore.reason else ""
     label = entry.label if entry.in_backups else f"{entry.label} (not in backups)"
+    label = f"{label} (foundation)" if entry.is_foundation else label
     return (
         f"`{entry.key}`",
         label,

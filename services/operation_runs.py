@@ -43,6 +43,7 @@ from services.run_errors import (
 )
 from storage import runs as sql
 from storage.runs import Owner, RunRecord, run_record, type_result
+from storage.schedule_runs import lock_schedule_of_run, note_ended_run
 from storage.statements import Statements, as_json, fetch_within
 
 __all__ = [
@@ -161,6 +162,9 @@ class OperationRunService:
         self, run_id: UUID, owner: Owner, *, within: AsyncConnection | None = None
     ) -> BeginResult:
         """Record the owner of a run that stays queued, waiting for its turn; see `begin`."""
+        if within is not None:
+            # The same transaction may go on and end the run.
+            await lock_schedule_of_run(within, run_id)
         return await self._take(sql.CLAIM_RUN, run_id, owner, None, within)
 
     async def begin(
@@ -470,26 +474,30 @@ class OperationRunService:
     ) -> RunRecord:
         _check_size(run_id, changes.context_additions)
         check_transition(RunStatus.RUNNING, RunStatus.COMPLETED, outcome)
-        rows = await self._statements.fetch(
-            within,
-            sql.COMPLETE_RUN,
-            run_id,
-            None if owner is None else owner.workflow_id,
-            None if owner is None else owner.first_execution_run_id,
-            outcome.value,
-            changes.counts_json,
-            changes.failures_json,
-            as_json(changes.context_additions),
-            self._clock(),
-            is_reconciled,
-            [status.value for status in source_statuses(RunStatus.COMPLETED)],
-        )
-        if rows:
-            return run_record(rows[0])
-        run = await self.find(run_id, within=within)
-        if run is not None and owner is not None and run.owner == owner:
-            return run
-        return await self._refuse(within, run_id, owner)
+        async with self._statements.transaction(within) as connection:
+            await lock_schedule_of_run(connection, run_id)
+            rows = await fetch_within(
+                connection,
+                sql.COMPLETE_RUN,
+                run_id,
+                None if owner is None else owner.workflow_id,
+                None if owner is None else owner.first_execution_run_id,
+                outcome.value,
+                changes.counts_json,
+                changes.failures_json,
+                as_json(changes.context_additions),
+                self._clock(),
+                is_reconciled,
+                [status.value for status in source_statuses(RunStatus.COMPLETED)],
+            )
+            if rows:
+                ended = run_record(rows[0])
+                await note_ended_run(connection, ended)
+                return ended
+            run = await self.find(run_id, within=connection)
+            if run is not None and owner is not None and run.owner == owner:
+                return run
+            return await self._refuse(connection, run_id, owner)
 
     async def _refuse(
         self, within: AsyncConnection | None, run_id: UUID, owner: Owner | None
@@ -506,6 +514,7 @@ class OperationRunService:
         raise IllegalTransitionError(run.status, RunStatus.RUNNING, run.outcome)
 
     async def _locked(self, connection: AsyncConnection, run_id: UUID) -> RunRecord:
+        await lock_schedule_of_run(connection, run_id)
         rows = await fetch_within(connection, sql.LOCK_RUN, run_id)
         if not rows:
             raise UnknownRunError(run_id)

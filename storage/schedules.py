@@ -21,7 +21,10 @@ _t = backup_schedules.c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSchedule:
-    """One row. `deleted_at` is set while archived; `next_run_at` is None while nothing is due."""
+    """One row. `deleted_at` is set while archived; `next_run_at` is None while nothing is due.
+
+    `last_run_at` is when the newest ended run was admitted, `last_run_status` its outcome.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -76,7 +79,7 @@ async def lock_schedule(
 ) -> StoredSchedule | None:
     """Return a schedule of the workspace, locked until the transaction ends."""
     query = select(*_t).where(_t.id == schedule_id, _t.workspace_id == workspace_id)
-    row = (await connection.execute(query.with_for_update())).one_or_none()
+    row = (await connection.execute(query.with_for_update(key_share=True))).one_or_none()
     return None if row is None else _stored(row)
 
 

@@ -42,14 +42,17 @@ backup_schedules = Table(
     Column("time_of_day", Time, nullable=False),
     # ISO weekdays, Monday = 1; only for weekly schedules.
     Column("days_of_week", ARRAY(SmallInteger)),
-    # Resource type keys; NULL means every type, also those that come later.
+    # Resource type keys; NULL means every type, also those that come later. What a run reads also
+    # depends on `include_foundations` (decision 0004).
     Column("policy_types", ARRAY(Text)),
     Column("include_foundations", Boolean, nullable=False, server_default=text("true")),
     Column("retention_keep_last", Integer),
     Column("jitter_seconds", Integer, nullable=False, server_default=text("0")),
     Column("catchup_window_seconds", Integer, nullable=False, server_default=text("900")),
+    # The newest run that has ended: when it was admitted, and its outcome (decision 0004).
     moment("last_run_at"),
     Column("last_run_status", Text),
+    # The first slot that no request has come for yet (decision 0002).
     moment("next_run_at"),
     # Grows with every change; Temporal carries `synced_revision` (D2, architecture section 3).
     Column("revision", Integer, nullable=False, server_default=text("1")),

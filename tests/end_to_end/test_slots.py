@@ -24,6 +24,7 @@ from tests.end_to_end.doors import (
 )
 from tests.end_to_end.product import ACTOR, Product
 from tests.end_to_end.slots import add_schedule, last_slot, slot_request
+from tests.end_to_end.stored import results_of
 from tests.eventually import eventually
 
 SLOT = OperationType.BACKUP_SCHEDULED
@@ -112,6 +113,22 @@ async def test_slot_fired_triggered_backfilled_and_started_by_hand_leaves_one_ru
     assert set(answers) <= {"accepted", "already_active", "already_ran"}
     assert answers["already_ran"] >= 3 + len(later)
     await assert_owners_alone_had_effects(product, [run])
+
+
+async def test_slot_backs_up_foundations_and_shows_as_the_last_run_of_its_schedule(
+    product: Product,
+) -> None:
+    schedule_id = await add_schedule(product)
+    schedules = await product.services.schedules()
+    before = await schedules.show(product.workspace_id, schedule_id)
+    await trigger(product, schedule_id, await last_slot(product, schedule_id))
+    run = await only_slot_run(product)
+    after = await schedules.show(product.workspace_id, schedule_id)
+
+    assert (after.last_run_at, after.last_run_status) == (run.created_at, "succeeded")
+    assert (after.next_run_at, after.revision) == (before.next_run_at, before.revision)
+    read = {"filter", "intuneRole", "notificationTemplate", "scopeTag"}
+    assert set(await results_of(product, run)) == read
 
 
 async def test_slot_that_meets_a_backup_of_its_schedule_is_skipped_with_a_run(
