@@ -4,53 +4,22 @@ Nothing here writes, so it may run twice or for nothing. What it found is checke
 locks of the transaction that uses it.
 """
 
-import asyncio
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.canonical_rules import CanonicalRules
 from domain.capture_results import StepEntry
-from domain.diff import diff
 from domain.manifests import is_valid_object_id
-from domain.schema_changes import ComparedObject, may_be_schema_change, schema_changes
-from services.contents import ContentReader, Document, hash_document, hash_documents, seal_documents
-from services.tenant_keys import TenantCipher
+from services.contents import ContentReader, hash_documents, seal_documents
+from services.listed_objects import CapturedObject, FailedObject, ListedObject, PagePlace
+from services.unmade_changes import ComparedPage, unmade_changes, version_of
 from storage.contents import ContentRow, readable_hashes
 from storage.policies import KnownPolicy, known_policies
 
 # Of an object whose id or body no JSON document can hold.
 UNREPRESENTABLE = "object_failed"
-
-
-@dataclass(frozen=True)
-class CapturedObject:
-    """An object that was read whole.
-
-    `document` is its body with what was read separately under its navigation property;
-    `not_captured` are JSON Pointers of values that Graph did not return.
-    """
-
-    object_id: str
-    name: str | None
-    document: Mapping[str, Any]
-    not_captured: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class FailedObject:
-    """An object that was listed but not read; a skip has a cause that may prove harmless."""
-
-    object_id: str
-    reason_code: str
-    is_skip: bool = False
-
-
-ListedObject = CapturedObject | FailedObject
 
 
 @dataclass(frozen=True)
@@ -92,17 +61,6 @@ class PreparedPage:
         )
 
 
-@dataclass(frozen=True)
-class PagePlace:
-    """Whose page it is, and the rules of its type."""
-
-    workspace_id: UUID
-    tenant_id: UUID
-    resource_type: str
-    rules: CanonicalRules
-    cipher: TenantCipher
-
-
 async def prepare_page(
     connection: AsyncConnection,
     reader: ContentReader,
@@ -129,14 +87,15 @@ async def prepare_page(
     )
     documents = {item.object_id: item for item in read if item.object_id in versions}
     changed = [name for name, version in versions.items() if _differs(known.get(name), version)]
-    unmade = await _schema_changes(connection, reader, place, known, documents, versions)
+    page = ComparedPage(place, known, documents, versions)
+    unmade = await unmade_changes(connection, reader, page)
     return PreparedPage(
         key_id=key_id,
         entries=[_entry(item, versions) for item in listed.values()],
         changes=[
             PageChange(
                 object_id=name,
-                basis=_version_of(known.get(name)),
+                basis=version_of(known.get(name)),
                 version_hash=versions[name],
                 name=seal_name(place, documents[name]),
                 not_captured=documents[name].not_captured,
@@ -161,12 +120,8 @@ def name_context(tenant_id: UUID, resource_type: str, object_id: str) -> bytes:
     return b"name" + tenant_id.bytes + f"{resource_type}\0{object_id}".encode()
 
 
-def _version_of(known: KnownPolicy | None) -> str | None:
-    return None if known is None or known.is_deleted else known.current_version_hash
-
-
 def _differs(known: KnownPolicy | None, version: str) -> bool:
-    return _version_of(known) != version
+    return version_of(known) != version
 
 
 def _entry(item: ListedObject, versions: Mapping[str, str]) -> StepEntry:
@@ -200,84 +155,3 @@ async def _new_contents(
     stored = await readable_hashes(connection, place.tenant_id, place.cipher.key_id, list(wanted))
     missing = {version: wanted[version] for version in wanted if version not in stored}
     return await seal_documents(missing, place.tenant_id, place.cipher)
-
-
-async def _schema_changes(
-    connection: AsyncConnection,
-    reader: ContentReader,
-    place: PagePlace,
-    known: Mapping[str, KnownPolicy],
-    documents: Mapping[str, CapturedObject],
-    versions: Mapping[str, str],
-) -> set[str]:
-    """Return the changed objects that nobody changed (D9).
-
-    Either their stored document gives the new hash under the new rules, or their whole type gained
-    or lost the same properties. Stored documents are read only when one of both can be.
-    """
-    older = {
-        object_id: before
-        for object_id, policy in known.items()
-        if (before := _version_of(policy)) is not None and before != versions[object_id]
-    }
-    suspects = _suspects(place, known, documents, older)
-    if not suspects:
-        return set()
-    opened = await reader.documents_within(
-        connection, place.workspace_id, place.tenant_id, [older[name] for name in suspects]
-    )
-    pairs = {
-        name: (opened[older[name]].document, documents[name].document)
-        for name in suspects
-        if older[name] in opened
-    }
-    return await asyncio.to_thread(_unmade, place, pairs, documents, versions, set(known))
-
-
-def _suspects(
-    place: PagePlace,
-    known: Mapping[str, KnownPolicy],
-    documents: Mapping[str, CapturedObject],
-    older: Mapping[str, str],
-) -> list[str]:
-    groups = Counter(_odata_type(documents[name]) for name in known)
-    changed = Counter(_odata_type(documents[name]) for name in older)
-    return [
-        name
-        for name in older
-        if known[name].canonical_rules is not None
-        and (
-            known[name].canonical_rules != place.rules.version
-            or may_be_schema_change(
-                changed[_odata_type(documents[name])], groups[_odata_type(documents[name])]
-            )
-        )
-    ]
-
-
-def _unmade(
-    place: PagePlace,
-    pairs: Mapping[str, tuple[Document, Document]],
-    documents: Mapping[str, CapturedObject],
-    versions: Mapping[str, str],
-    known: Iterable[str],
-) -> set[str]:
-    same_content = {
-        name
-        for name, (before, _) in pairs.items()
-        if hash_document(name, before, place.rules, place.cipher) == versions[name]
-    }
-    compared = [
-        ComparedObject(
-            name,
-            _odata_type(documents[name]),
-            diff(*pairs[name], place.rules) if name in pairs else (),
-        )
-        for name in known
-    ]
-    return same_content | schema_changes(compared)
-
-
-def _odata_type(item: CapturedObject) -> str | None:
-    value = item.document.get("@odata.type")
-    return value if isinstance(value, str) else None

@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.canonical_rules import CanonicalRules
 from domain.outcome import PermissionState, TypeResult
-from services.capture_pages import ListedObject
+from services.listed_objects import ListedObject
 from storage.statements import Row
 
 

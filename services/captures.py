@@ -29,17 +29,10 @@ from services.capture_endings import (
     finish,
     pack_entries,
 )
-from services.capture_pages import (
-    CapturedObject,
-    FailedObject,
-    ListedObject,
-    PageChange,
-    PagePlace,
-    PreparedPage,
-    prepare_page,
-)
+from services.capture_pages import PageChange, PreparedPage, prepare_page
 from services.capture_records import CaptureStep, Delay, StepResult, TypeProgress, type_result
 from services.contents import ContentReader
+from services.listed_objects import CapturedObject, FailedObject, ListedObject, PagePlace
 from services.listing_cursors import open_cursor, open_cursors, seal_cursor
 from services.run_errors import NotOwnerError, RunAlreadyClosedError, UnknownRunError
 from services.tenant_keys import TenantCipher, TenantKeys

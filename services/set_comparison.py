@@ -58,8 +58,9 @@ class ChangedObject:
 class TypeComparison:
     """One resource type of two sets, objects by id.
 
-    `uncertain` are in one set only, and nothing proves why. All but `changed` stay empty unless
-    the type `is_comparable`: read whole in both sets.
+    `schema_changed` have another version that nobody made (D9). `uncertain` are in one set only,
+    and nothing proves why. All but the changed ones stay empty unless the type `is_comparable`:
+    read whole in both sets.
     """
 
     resource_type: str
@@ -67,6 +68,7 @@ class TypeComparison:
     added: Sequence[str] = ()
     removed: Sequence[str] = ()
     changed: Sequence[ChangedObject] = ()
+    schema_changed: Sequence[ChangedObject] = ()
     uncertain: Sequence[str] = ()
 
 
@@ -195,16 +197,25 @@ async def _compare_type(
     tenant_id = pair[0].tenant_id
     old = dict(await read_manifest(connection, tenant_id, before.chunk_hashes))
     new = dict(await read_manifest(connection, tenant_id, after.chunk_hashes))
-    changed = [
+    differing = [
         ChangedObject(name, old[name], version)
         for name, version in new.items()
         if name in old and old[name] != version
     ]
+    place, window = (tenant_id, key), (pair[0].captured_at, pair[1].captured_at)
+    ids = [entry.object_id for entry in differing]
+    unmade = await rows.unmade_between(connection, place, ids, window)
+    changed = [entry for entry in differing if entry.object_id not in unmade]
+    schema_changed = [entry for entry in differing if entry.object_id in unmade]
     if not (before.listing_complete and after.listing_complete):
-        return TypeComparison(resource_type=key, is_comparable=False, changed=changed)
+        return TypeComparison(
+            resource_type=key,
+            is_comparable=False,
+            changed=changed,
+            schema_changed=schema_changed,
+        )
     single = sorted(old.keys() ^ new.keys())
-    window = (pair[0].captured_at, pair[1].captured_at)
-    proven = await rows.proven_between(connection, (tenant_id, key), single, window)
+    proven = await rows.proven_between(connection, place, single, window)
     added, removed = _proven(proven, old, new)
     return TypeComparison(
         resource_type=key,
@@ -212,6 +223,7 @@ async def _compare_type(
         added=added,
         removed=removed,
         changed=changed,
+        schema_changed=schema_changed,
         uncertain=[name for name in single if name not in {*added, *removed}],
     )
 

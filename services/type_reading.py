@@ -17,14 +17,14 @@ from domain.resource_types.shape import ResourceType
 from graph.client import GraphClient
 from graph.errors import GraphPageTokenExpiredError
 from graph.reading import ListingPage, Presence, ReadObject, ResourceReader
-from services.capture_pages import CapturedObject, FailedObject, ListedObject
 from services.capture_records import TypeProgress
 from services.captures import CaptureService
+from services.listed_objects import CapturedObject, FailedObject, ListedObject
 from storage.runs import Owner
 
 # A step ends at the first of these: what a kill may cost, and what memory it may take.
 STEP_OBJECTS = 250
-STEP_BYTES = 8 * 1024 * 1024
+STEP_BYTES = 1024 * 1024
 STEP_SECONDS = 5.0
 # Ids asked for at once when a listing lacks them.
 PROBE_SIZE = 200

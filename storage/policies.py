@@ -26,6 +26,15 @@ class KnownPolicy(NamedTuple):
     canonical_rules: int | None
 
 
+class CaptureHistory(NamedTuple):
+    """What was withheld of an object's latest version, and the last one that had more of it."""
+
+    not_captured: Sequence[str]
+    # None when no earlier version had more.
+    fuller_hash: str | None
+    fuller_not_captured: Sequence[str] | None
+
+
 class NewVersion(NamedTuple):
     """A version to be written; `policy_id` is new exactly when `version_number` is 1."""
 
@@ -52,6 +61,23 @@ SELECT id, external_id, current_version_hash, version_count, deleted_at IS NOT N
     NULL::int AS canonical_rules
 FROM policies WHERE tenant_id = $1 AND resource_type = $2 AND external_id = ANY($3::text[])
 ORDER BY external_id FOR UPDATE
+"""
+
+_CAPTURE_HISTORIES: Final = """
+SELECT policies.external_id, latest.not_captured, fuller.version_hash AS fuller_hash,
+    fuller.not_captured AS fuller_not_captured
+FROM policies
+JOIN policy_versions AS latest
+    ON latest.policy_id = policies.id AND latest.version_number = policies.version_count
+LEFT JOIN LATERAL (
+    SELECT older.version_hash, older.not_captured FROM policy_versions AS older
+    WHERE older.policy_id = policies.id AND older.version_number < policies.version_count
+        AND older.version_hash IS NOT NULL
+        AND jsonb_array_length(older.not_captured) < jsonb_array_length(latest.not_captured)
+    ORDER BY older.version_number DESC LIMIT 1
+) AS fuller ON true
+WHERE policies.tenant_id = $1 AND policies.resource_type = $2
+    AND policies.external_id = ANY($3::text[])
 """
 
 # deleted_at is set by the caller's statement, not here: a version of an object means it exists.
@@ -144,6 +170,18 @@ async def known_policies(
     values = (tenant_id, resource_type, list(object_ids), key_id)
     rows = await fetch_within(connection, _KNOWN, *values)
     return {row["external_id"]: KnownPolicy(**row) for row in rows}
+
+
+async def capture_histories(
+    connection: AsyncConnection, tenant_id: UUID, resource_type: str, object_ids: Sequence[str]
+) -> dict[str, CaptureHistory]:
+    """Return what Graph withheld of known objects; one without a version is left out."""
+    values = (tenant_id, resource_type, list(object_ids))
+    rows = await fetch_within(connection, _CAPTURE_HISTORIES, *values)
+    return {
+        row["external_id"]: CaptureHistory(*(row[name] for name in CaptureHistory._fields))
+        for row in rows
+    }
 
 
 async def lock_policies(

@@ -134,6 +134,17 @@ GROUP BY policies.external_id
 """
 
 
+# What changed in that time without anybody having changed it (D9).
+_UNMADE: Final = """
+SELECT policies.external_id
+FROM policy_versions AS version JOIN policies ON policies.id = version.policy_id
+WHERE policies.tenant_id = $1 AND policies.resource_type = $2
+    AND policies.external_id = ANY($3::text[])
+    AND version.captured_at > $4 AND version.captured_at <= $5
+GROUP BY policies.external_id HAVING bool_and(version.change = 'schema_change')
+"""
+
+
 async def lock_chain(connection: AsyncConnection, tenant_id: UUID) -> Row | None:
     """Lock the tenant's chain of sets and return its last one."""
     await fetch_within(connection, _LOCK_CHAIN, tenant_id)
@@ -209,3 +220,14 @@ async def proven_between(
 ) -> list[Row]:
     """Return for each object whether it was deleted or created in the window (after, until]."""
     return await fetch_within(connection, _PROVEN, *place, list(object_ids), *window)
+
+
+async def unmade_between(
+    connection: AsyncConnection,
+    place: tuple[UUID, str],
+    object_ids: Sequence[str],
+    window: tuple[datetime, datetime],
+) -> set[str]:
+    """Return the objects that got versions of a schema change and no others in the window."""
+    rows = await fetch_within(connection, _UNMADE, *place, list(object_ids), *window)
+    return {row["external_id"] for row in rows}

@@ -7,8 +7,11 @@ import pytest
 import pytest_asyncio
 
 from devstack.graph_service import GraphConfig, GraphService, Profile
+from graph.credentials import ClientSecret
+from services.set_comparison import TypeComparison
+from storage.runs import RunRecord
 from tests.end_to_end.conftest import Run
-from tests.end_to_end.product import Product
+from tests.end_to_end.product import ACTOR, Product
 from tests.end_to_end.stored import (
     changes_of,
     objects_of,
@@ -17,10 +20,11 @@ from tests.end_to_end.stored import (
     set_of,
     tombstones_of,
 )
+from tests.end_to_end.test_backup import change_any_secret
 from tests.end_to_end.truth import ids_of, path_of
 from tests.eventually import eventually
 
-COUNTS = {"mobileApps": 6, "deviceHealthScripts": 6}
+COUNTS = {"mobileApps": 6, "deviceHealthScripts": 6, "deviceConfigurations": 40}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -121,3 +125,68 @@ async def test_object_deleted_while_it_is_read_is_no_failure(
     assert run.summary_counts["skipped"] == 0
     deleted = {("remediation", object_id, "deleted")} if is_known else set()
     assert await changes_of(product, run) == deleted
+
+
+ENCRYPTED = "DeviceManagementConfiguration.ReadWrite.All"
+
+
+async def renew_token(product: Product) -> None:
+    """Let the connection sign in again: what an app may do is in its token."""
+    credential = ClientSecret(product.graph.tenants[0].read_app.secret)
+    await product.services.connections.replace_credential(
+        ACTOR, product.workspace_id, product.tenant.connection_id, credential
+    )
+
+
+async def backup_with_right(product: Product, *, is_granted: bool) -> RunRecord:
+    """Back up with or without the right to read encrypted values."""
+    control = product.graph.control
+    (control.grant_permission if is_granted else control.revoke_permission)(0, "read", ENCRYPTED)
+    await renew_token(product)
+    return await product.backup("deviceConfiguration")
+
+
+async def test_right_to_read_encrypted_values_changes_nothing_by_coming_and_going(
+    shared_product: Product,
+) -> None:
+    product = shared_product
+    whole = await backup_with_right(product, is_granted=True)
+    lost = await backup_with_right(product, is_granted=False)
+    again = await backup_with_right(product, is_granted=True)
+
+    for run in (lost, again):
+        assert (run.outcome, run.summary_counts["updated"]) == ("succeeded", 0)
+        changes = await changes_of(product, run)
+        assert {change for _, _, change in changes} == {"schema_change"}
+    assert lost.summary_counts["not_captured"] > again.summary_counts["not_captured"]
+    key = "deviceConfiguration"
+    objects = [(await objects_of(product, run))[key] for run in (whole, lost, again)]
+    assert objects[0] == objects[2] != objects[1]
+    compared = await compared_types(product, whole, lost)
+    assert (compared[key].changed, len(compared[key].schema_changed)) == ([], len(changes))
+
+
+async def compared_types(
+    product: Product, one: RunRecord, other: RunRecord
+) -> dict[str, TypeComparison]:
+    sets = (set_of(one), set_of(other))
+    types = await product.services.comparison.compare(product.workspace_id, *sets)
+    return {entry.resource_type: entry for entry in types}
+
+
+async def test_secret_that_changed_while_it_could_not_be_read_is_updated(
+    shared_product: Product,
+) -> None:
+    product = shared_product
+    whole = await backup_with_right(product, is_granted=True)
+    lost = await backup_with_right(product, is_granted=False)
+    object_id, _ = change_any_secret(product.graph)
+
+    again = await backup_with_right(product, is_granted=True)
+
+    assert again.summary_counts["updated"] == 1
+    key = "deviceConfiguration"
+    assert (key, object_id, "updated") in await changes_of(product, again)
+    for earlier in (whole, lost):
+        changed = (await compared_types(product, earlier, again))[key].changed
+        assert [entry.object_id for entry in changed] == [object_id]
