@@ -23,16 +23,16 @@ from domain.capture_results import (
     is_suspicious_loss,
     merge_entries,
 )
-from domain.manifests import Manifest, build_manifest, parse_chunk
+from domain.manifests import Manifest, build_manifest
 from domain.outcome import PermissionState
 from domain.reasons import ReasonClass, reason
+from services.held_losses import HELD, was_held_before
 from storage import captures as rows
 from storage import policies
-from storage.manifests import insert_chunks, select_payloads
+from storage.manifests import insert_chunks
 from storage.statements import Row
 
 INCONSISTENT = "listing_inconsistent"
-HELD = "listing_held"
 INCOMPLETE = "listing_incomplete"
 # Of an object that answered 404 when it was read, and of one that is listed even so.
 NOT_FOUND = "provider_object_not_found"
@@ -173,26 +173,13 @@ async def _judge(
     new = {history.object_id for history in histories if history.version_before is None}
     known_before = len(missing - new) + len(entries.keys() - new)
     is_suspicious = is_suspicious_loss(len(set(gone) - new), len(entries), known_before)
-    if is_suspicious and not await _was_held_before(connection, result, gone):
+    place = (tenant_id, result["operation_run_id"], resource_type)
+    if is_suspicious and not await was_held_before(connection, place, gone):
         return Verdict((), len(missing), HELD)
     if unproven:
         cause = confirmation.unknown_reason if confirmation.unknown else INCOMPLETE
         return Verdict(gone, unproven, cause)
     return Verdict(gone)
-
-
-async def _was_held_before(connection: AsyncConnection, result: Row, gone: Sequence[str]) -> bool:
-    """Whether the run before held the type and lacked all of `gone` as well (decision 0003)."""
-    previous = await rows.previous_listing(
-        connection, result["tenant_id"], result["operation_run_id"], result["resource_type"]
-    )
-    if previous is None or previous["reason_code"] != HELD:
-        return False
-    payloads = await select_payloads(
-        connection, result["tenant_id"], previous["chunk_hashes"] or []
-    )
-    listed = {entry.object_id for payload in payloads.values() for entry in parse_chunk(payload)}
-    return listed.isdisjoint(gone)
 
 
 async def _counts(

@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.runs import StepCall
 from domain.canonical_rules import CANONICAL_RULES_VERSION, rules_of
+from domain.capture_results import is_suspicious_loss
+from domain.manifests import Manifest, build_manifest
 from domain.outcome import PermissionState, TypeResult
 from domain.provider_error_facts import safe_guid
 from domain.provider_errors import Disposition
@@ -29,6 +31,7 @@ from graph.errors import (
 from graph.reading import Presence, ReadObject, ResourceReader
 from services.contents import hash_documents, seal_documents
 from services.graph_access import GraphAccess
+from services.held_losses import HELD, was_held_before
 from services.run_errors import UnknownRunError
 from services.run_fence import hold_owned_run
 from services.tenant_keys import TenantCipher, TenantKeys
@@ -41,6 +44,7 @@ from storage.directory_roles import (
     store_result,
     store_roles,
 )
+from storage.manifests import insert_chunks
 from storage.run_lookup import find_run
 from storage.runs import Owner, RunRecord
 from storage.statements import as_json
@@ -151,7 +155,9 @@ class DirectoryRoleDefinitionsService:
             present = {key: role.id for key, role in known.items() if not role.is_removed}
             removed = [present[key] for key in absence.gone if key in present]
             result = _result(listing, rows, len(removed), absence)
-            if not await store_result(connection, *_result_values(run, result, self._now())):
+            listed = _listed_roles(listing) if absence.reason_code == HELD else None
+            values = _result_values(run, result, self._now(), listed=listed)
+            if not await store_result(connection, *values):
                 return
             sealed = await seal_documents(
                 {row.version_hash: listing.documents[row.role_definition_id] for row in rows},
@@ -159,6 +165,7 @@ class DirectoryRoleDefinitionsService:
                 listing.cipher,
             )
             owned_by = (run.workspace_id, run.tenant_id)
+            await insert_chunks(connection, owned_by, listed.chunks if listed else ())
             stamp = (CANONICAL_RULES_VERSION, self._now())
             await insert_contents(connection, owned_by, listing.cipher.key_id, sealed, stamp)
             await store_roles(connection, owned_by, run.id, rows, self._now())
@@ -167,7 +174,10 @@ class DirectoryRoleDefinitionsService:
     async def _judge_absence(
         self, client: GraphClient, run: RunRecord, listing: _Listing
     ) -> _Absence:
-        """Ask the known roles that the listing lacks for themselves: only a 404 removes one."""
+        """Ask the known roles that the listing lacks for themselves: only a 404 removes one.
+
+        A large loss is held until the next sync lacks the same roles (decision 0003).
+        """
         assert run.tenant_id is not None  # noqa: S101 - the type is tenant-scoped
         async with self._ground.engine.begin() as connection:
             known = await lock_known_roles(connection, run.tenant_id)
@@ -180,6 +190,12 @@ class DirectoryRoleDefinitionsService:
         unproven = len(missing) - len(gone)
         if Presence.EXISTS in found.values():
             return _Absence((), unproven, "listing_inconsistent")
+        existing = sum(not role.is_removed for role in known.values())
+        if is_suspicious_loss(len(gone), len(listed), existing):
+            async with self._ground.engine.begin() as connection:
+                place = (run.tenant_id, run.id, ENTRA_ROLE.key)
+                if not await was_held_before(connection, place, gone):
+                    return _Absence((), len(missing), HELD)
         return _Absence(gone, unproven, "listing_incomplete" if unproven else None)
 
     def _rows(self, listing: _Listing, known: dict[str, KnownRole]) -> list[RoleRow | None]:
@@ -256,12 +272,19 @@ def _result(listing: _Listing, rows: list[RoleRow], removed: int, absence: _Abse
     )
 
 
+def _listed_roles(listing: _Listing) -> Manifest:
+    """Return what the next sync is compared with to confirm a loss."""
+    return build_manifest(ENTRA_ROLE.key, list(listing.hashes.items()))
+
+
 def _result_values(
     run: RunRecord,
     result: TypeResult,
     now: datetime,
     http_status: int | None = None,
     missing_scopes: tuple[str, ...] = (),
+    *,
+    listed: Manifest | None = None,
 ) -> tuple[object, ...]:
     return (
         run.id,
@@ -283,4 +306,6 @@ def _result_values(
         result.listing_complete,
         now,
         as_json(dict(result.reason_counts)),
+        listed.hash if listed else None,
+        [chunk.hash for chunk in listed.chunks] if listed else None,
     )

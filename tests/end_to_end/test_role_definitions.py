@@ -139,6 +139,47 @@ async def test_order_of_actions_is_no_change(product: Product) -> None:
     assert counts(run) == (0, 0, len(control.object_ids(0, ROLES)), 0, 0)
 
 
+async def test_large_loss_of_roles_is_held_until_the_next_sync_sees_it_too(
+    product: Product,
+) -> None:
+    control = product.graph.control
+    await product.sync_roles()
+    ids = control.object_ids(0, ROLES)
+    gone = ids[: len(ids) // 2 + 8]
+    for role_id in gone:
+        control.delete_object(0, ROLES, role_id)
+
+    held, confirmed, quiet = [await product.sync_roles() for _ in range(3)]
+
+    kept = len(ids) - len(gone)
+    assert held.outcome == "partially_succeeded"
+    assert held.failure_summary[0]["reason_code"] == "listing_held"
+    assert counts(held) == (0, 0, kept, 0, len(gone))
+    assert (confirmed.outcome, counts(confirmed)) == ("succeeded", (0, 0, kept, len(gone), 0))
+    assert (quiet.outcome, counts(quiet)) == ("succeeded", (0, 0, kept, 0, 0))
+
+
+async def test_held_loss_of_roles_is_not_confirmed_by_another(product: Product) -> None:
+    control = product.graph.control
+    await product.sync_roles()
+    roles = {
+        role_id: control.get_object(0, ROLES, role_id) for role_id in control.object_ids(0, ROLES)
+    }
+    for role_id in roles:
+        control.delete_object(0, ROLES, role_id)
+    kept, missing = list(roles)[:3], list(roles)[3:]
+    for role_id in kept:
+        control.insert_object(0, ROLES, roles[role_id])
+    first = await product.sync_roles()
+    control.insert_object(0, ROLES, roles[missing[0]])
+    control.delete_object(0, ROLES, kept[0])
+
+    second = await product.sync_roles()
+
+    for run in (first, second):
+        assert (run.failure_summary[0]["reason_code"], counts(run)[3]) == ("listing_held", 0)
+
+
 async def test_roles_that_only_the_list_lacks_are_not_removed(product: Product) -> None:
     control = product.graph.control
     await product.sync_roles()
