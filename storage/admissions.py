@@ -166,7 +166,7 @@ async def move_next_run(
 async def lock_read_connections(
     connection: AsyncConnection, tenant_id: UUID
 ) -> list[ConnectionRow]:
-    """Lock the tenant's read connections; the default one comes first."""
+    """Lock the tenant's read connections, oldest first: in the order in which editors lock them."""
     c = provider_connections.c
     query = (
         select(
@@ -180,7 +180,7 @@ async def lock_read_connections(
             c.last_reason_code,
         )
         .where(c.tenant_id == tenant_id, c.purpose == "read")
-        .order_by(c.is_default.desc(), c.id)
+        .order_by(c.id)
         .with_for_update()
     )
     return [ConnectionRow(*row) for row in await connection.execute(query)]

@@ -4,19 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.admission import AdmissionCall, Admitted
 from contracts.operations import Decision
 from domain.runs import RunOutcome
+from storage.connections import lock_connections
 from storage.engine import create_engine
 from storage.run_lookup import find_run
 from storage.runs import Owner
 from storage.tables import backup_schedules, principals, provider_connections, tenants
+from tests.eventually import eventually
 from tests.services.admitting import PRINCIPAL, Desk, Ground, add_ground
 
 ROLE_SYNC = "directory_role_definitions.sync"
@@ -321,3 +323,30 @@ async def test_dispatch_that_failed_ends_the_run_once(desk: Desk, ground: Ground
     second = await desk.admission.fail_dispatch(run_id)
     assert first == second
     assert (first.decision, first.outcome) == (Decision.DISPATCH_FAILED, "failed")
+
+
+async def test_start_locks_connections_in_the_order_of_editors(desk: Desk, ground: Ground) -> None:
+    spare, default = UUID(int=1), UUID(int=2)
+    same = {"entra_tenant_id": ground.tenancy.entra_tenant_id, "app_id": str(uuid4())}
+    ids = (ground.tenancy.workspace_id, ground.tenancy.tenant_id)
+    place = {"workspace_id": ids[0], "tenant_id": ids[1]}
+    values = {"id": spare, "name": "spare", "credential_kind": "workload_identity"}
+    async with desk.engine.begin() as connection:
+        await connection.execute(update(provider_connections).values(id=default))
+        await connection.execute(insert(provider_connections).values(**values, **same, **place))
+    async with desk.engine.begin() as connection:
+        found = select(provider_connections.c.id).with_for_update()
+        await connection.execute(found.where(provider_connections.c.id == spare))
+        start = asyncio.create_task(_admit(desk, ground.request(RUN_NOW)))
+        await eventually(lambda: _is_somebody_waiting(desk.engine))
+        assert len(await lock_connections(connection, *ids)) == 2
+    assert (await start).decision.decision is Decision.ACCEPTED
+
+
+async def _is_somebody_waiting(engine: AsyncEngine) -> bool:
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with engine.connect() as connection:
+        return bool(await connection.scalar(query))
