@@ -34,6 +34,8 @@ class ProviderReason(StrEnum):
     UNAVAILABLE = "provider_unavailable"  # gateway, network or timeout
     RESPONSE_INVALID = "provider_response_invalid"  # the answer breaks the protocol
     TLS = "provider_tls"  # no trusted or modern enough encrypted connection
+    CONNECTION_INVALID = "provider_connection_invalid"  # ours: somebody disabled the connection
+    CREDENTIAL_MISSING = "provider_credential_missing"  # ours: the connection has none
     CREDENTIAL_INVALID = "provider_credential_invalid"  # wrong secret or certificate
     CREDENTIAL_EXPIRED = "provider_credential_expired"  # the secret's last day has passed
     CREDENTIAL_UNAVAILABLE = (

@@ -110,9 +110,7 @@ class DirectoryRoleDefinitionsService:
         if run is None:
             raise UnknownRunError(call.run.operation_run_id)
         try:
-            async with self._ground.access.client(
-                UUID(str(run.context["provider_connection_id"]))
-            ) as client:
+            async with self._ground.access.client(_connection_of(run)) as client:
                 listing = await self._list(client, run)
                 await self._store(client, run, owner, listing)
         except GraphError as error:
@@ -128,7 +126,7 @@ class DirectoryRoleDefinitionsService:
 
     async def _list(self, client: GraphClient, run: RunRecord) -> _Listing:
         assert run.tenant_id is not None  # noqa: S101 - the type is tenant-scoped
-        objects = await _read_all(ResourceReader(client, ENTRA_ROLE))
+        objects = await self._read_all(ResourceReader(client, ENTRA_ROLE), run)
         cipher = await self._ground.keys.cipher(run.workspace_id, run.tenant_id)
         documents = {read.object_id: read.document for read in objects if read.document is not None}
         failed = {
@@ -198,6 +196,20 @@ class DirectoryRoleDefinitionsService:
                     return _Absence((), len(missing), HELD)
         return _Absence(gone, unproven, "listing_incomplete" if unproven else None)
 
+    async def _read_all(self, reader: ResourceReader, run: RunRecord) -> list[ReadObject]:
+        """Read the whole listing, some hundred small objects; the last of equal ids wins."""
+        for restart in range(MOST_RESTARTS + 1):
+            objects: dict[str, ReadObject] = {}
+            try:
+                async for page in reader.pages():
+                    objects.update({read.object_id: read for read in page.documents})
+                    await self._ground.access.check(_connection_of(run))
+                return list(objects.values())
+            except GraphPageTokenExpiredError:
+                if restart == MOST_RESTARTS:
+                    raise
+        raise AssertionError("the loop returns or raises")
+
     def _rows(self, listing: _Listing, known: dict[str, KnownRole]) -> list[RoleRow | None]:
         return [
             self._row(key, listing.documents[key], version_hash, known.get(key))
@@ -237,18 +249,8 @@ class DirectoryRoleDefinitionsService:
         return self._ground.clock()
 
 
-async def _read_all(reader: ResourceReader) -> list[ReadObject]:
-    """Read the whole listing, some hundred small objects; the last of equal ids wins."""
-    for restart in range(MOST_RESTARTS + 1):
-        objects: dict[str, ReadObject] = {}
-        try:
-            async for page in reader.pages():
-                objects.update({read.object_id: read for read in page.documents})
-            return list(objects.values())
-        except GraphPageTokenExpiredError:
-            if restart == MOST_RESTARTS:
-                raise
-    raise AssertionError("the loop returns or raises")
+def _connection_of(run: RunRecord) -> UUID:
+    return UUID(str(run.context["provider_connection_id"]))
 
 
 def _result(listing: _Listing, rows: list[RoleRow], removed: int, absence: _Absence) -> TypeResult:

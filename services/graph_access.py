@@ -33,6 +33,10 @@ logger = logging.getLogger(__name__)
 CIRCUIT_PAUSE = timedelta(minutes=15)
 
 
+class ConnectionUnusableError(GraphCredentialRefusedError):
+    """The connection may not be used, or not any more; Microsoft was not asked."""
+
+
 class CustomCloudMissingError(Exception):
     """A connection of the cloud `custom` is used where no addresses are configured."""
 
@@ -74,14 +78,16 @@ class GraphAccess:
     async def client(self, connection_id: UUID) -> AsyncIterator[GraphClient]:
         """Lend the client of a connection.
 
-        Raises GraphCredentialRefusedError without asking Microsoft while the circuit is open or the
-        connection cannot be used. One that the body raises opens the circuit; a body that ends well
-        closes one whose time is over.
+        Raises ConnectionUnusableError while the circuit is open or the connection cannot be used.
+        A GraphCredentialRefusedError of Microsoft that the body raises opens the circuit; a body
+        that ends well closes one whose time is over.
         """
         stored = await self._usable(connection_id)
         kept = await self._take(stored)
         try:
             yield kept.client
+        except ConnectionUnusableError:
+            raise
         except GraphCredentialRefusedError as refused:
             await self._open_circuit(stored, refused)
             raise
@@ -90,6 +96,14 @@ class GraphAccess:
                 await self._connections.close_circuit(connection_id)
         finally:
             await self._give_back(kept)
+
+    async def check(self, connection_id: UUID) -> None:
+        """Raise ConnectionUnusableError if the connection may not be used any more.
+
+        Reads one row: long work asks at each of its cursors, because a client that was lent goes on
+        with the token that it has.
+        """
+        await self._usable(connection_id)
 
     async def close(self) -> None:
         """Close every client and connection."""
@@ -178,21 +192,14 @@ class GraphAccess:
         )
 
 
-def _refused(reason_code: str, detail: str) -> GraphCredentialRefusedError:
-    """Return the error for a connection that is not even tried.
-
-    Reasons of the connection itself are not among the provider's; admission and begin give those
-    (`provider_connection_invalid`, …), so here only a change in the middle of a run comes along.
-    """
+def _refused(reason_code: str, detail: str) -> ConnectionUnusableError:
+    """Return the error for a connection that is not even tried."""
     known = {reason.value for reason in ProviderReason}
-    reason = (
-        ProviderReason(reason_code)
-        if reason_code in known
-        else ProviderReason.CREDENTIAL_UNAVAILABLE
-    )
-    return GraphCredentialRefusedError(
-        ProviderFault(reason, Disposition.BLOCKED), FaultFacts(detail=detail)
-    )
+    # What opened the circuit is whatever an earlier version stored.
+    is_known = reason_code in known
+    reason = ProviderReason(reason_code) if is_known else ProviderReason.CREDENTIAL_UNAVAILABLE
+    fault = ProviderFault(reason, Disposition.BLOCKED)
+    return ConnectionUnusableError(fault, FaultFacts(detail=detail))
 
 
 def _now() -> datetime:

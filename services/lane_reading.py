@@ -91,6 +91,7 @@ class LaneReader:
         self._call = call
         self._owner = owner
         self._run_id = call.run.operation_run_id
+        self._connection_id: UUID | None = None
         self._reading: str | None = None
         self._done = 0
         self._objects = 0
@@ -122,9 +123,9 @@ class LaneReader:
         reading_run = ReadingRun(
             id=run.id, owner=self._owner, workspace_id=run.workspace_id, tenant_id=run.tenant_id
         )
-        connection_id = UUID(str(run.context["provider_connection_id"]))
+        self._connection_id = UUID(str(run.context["provider_connection_id"]))
         try:
-            async with self._ground.access.client(connection_id) as client:
+            async with self._ground.access.client(self._connection_id) as client:
                 await self._read_types(client, reading_run)
         except GraphCredentialRefusedError as refused:
             await self._close_open(refused)
@@ -167,7 +168,7 @@ class LaneReader:
             client=client,
             run=run,
             resource_type=resource_type(key),
-            on_objects=self._count,
+            at_cursor=self._at_cursor,
         )
         try:
             await reading.read()
@@ -182,8 +183,11 @@ class LaneReader:
         except Exception as error:  # noqa: BLE001 - a defect with one type must not keep the others
             await self._survive(key, error)
 
-    def _count(self, objects: int) -> None:
+    async def _at_cursor(self, objects: int) -> None:
+        """Count, and stop if somebody disabled the connection meanwhile."""
         self._objects += objects
+        assert self._connection_id is not None  # noqa: S101 - set before anything is read
+        await self._ground.access.check(self._connection_id)
 
     async def _step_aside(self, key: str, error: GraphError) -> None:
         """Note when to go on and why not now: for the next attempt, and for the deadline."""

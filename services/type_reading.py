@@ -7,7 +7,7 @@ fresh listing (decision 0003).
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -67,7 +67,11 @@ class StepLostError(Exception):
 
 
 class TypeReading:
-    """Reads one type; raises the GraphError that stopped it, everything before it is stored."""
+    """Reads one type; raises the GraphError that stopped it, everything before it is stored.
+
+    at_cursor: awaited wherever the reading can be left without loss, with the number of objects
+    stored since; what it raises ends the reading.
+    """
 
     def __init__(
         self,
@@ -76,18 +80,19 @@ class TypeReading:
         client: GraphClient,
         run: ReadingRun,
         resource_type: ResourceType,
-        on_objects: Callable[[int], None],
+        at_cursor: Callable[[int], Awaitable[None]],
     ) -> None:
         self._captures = captures
         self._reader = ResourceReader(client, resource_type, self._known)
         self._run = run
         self._type = resource_type
         self._rules = rules_of(resource_type)
-        self._on_objects = on_objects
+        self._at_cursor = at_cursor
 
     async def read(self) -> None:
         """Go on from what is stored until the type is finished."""
         while not (progress := await self._progress()).is_done:
+            await self._at_cursor(0)
             try:
                 if progress.is_listed:
                     await self._finish()
@@ -135,7 +140,7 @@ class TypeReading:
         )
         if not stored.recorded:
             raise StepLostError
-        self._on_objects(len(step.objects))
+        await self._at_cursor(len(step.objects))
 
     async def _finish(self) -> None:
         missing = await self._captures.missing_candidates(
@@ -160,6 +165,7 @@ class TypeReading:
         found: dict[str, Presence] = {}
         for start in range(0, len(object_ids), PROBE_SIZE):
             found |= await self._reader.probe(object_ids[start : start + PROBE_SIZE])
+            await self._at_cursor(0)
         return found
 
 

@@ -14,6 +14,7 @@ from tests.end_to_end.conftest import Run
 from tests.end_to_end.product import ACTOR, Product
 from tests.end_to_end.stored import (
     changes_of,
+    failures_of,
     objects_of,
     results_of,
     select,
@@ -190,3 +191,52 @@ async def test_secret_that_changed_while_it_could_not_be_read_is_updated(
     for earlier in (whole, lost):
         changed = (await compared_types(product, earlier, again))[key].changed
         assert [entry.object_id for entry in changed] == [object_id]
+
+
+async def enable(product: Product) -> None:
+    place = (product.workspace_id, product.tenant.connection_id)
+    await product.services.connections.enable(ACTOR, *place)
+    await product.services.connections.set_default(ACTOR, *place)
+
+
+async def test_connection_disabled_meanwhile_is_not_used_on(shared_product: Product) -> None:
+    product, control = shared_product, shared_product.graph.control
+    services, place = product.services, (product.workspace_id, product.tenant.connection_id)
+    control.set_latency_ms(100)
+    decision = await product.start("backup_schedule.run_now")
+
+    async def is_one_done() -> bool:
+        sql = "SELECT * FROM operation_run_results WHERE operation_run_id = :run AND state = 'done'"
+        return bool(await select(product, sql, run=decision.operation_run_id))
+
+    await eventually(is_one_done)
+    await services.connections.disable(ACTOR, *place)
+    control.reset_counters()
+
+    run = await product.finished(decision)
+
+    control.set_latency_ms(0)
+    assert run.outcome == "partially_succeeded"
+    assert set(failures_of(run).values()) == {"provider_connection_invalid"}
+    assert len(failures_of(run)) > 10
+    # What had been asked for when the step before the next look began.
+    assert control.counters(0)["requests"] < 60
+    assert (await services.connections.show(*place)).circuit_open_until is None
+    await enable(product)
+    assert (await product.backup()).outcome == "succeeded"
+
+
+async def test_sync_of_roles_ends_when_its_connection_is_disabled(shared_product: Product) -> None:
+    product, control = shared_product, shared_product.graph.control
+    services, place = product.services, (product.workspace_id, product.tenant.connection_id)
+    control.add_fault(path="/roleManagement/directory/roleDefinitions", kind="delay", delay_s=1.0)
+    decision = await product.start("directory_role_definitions.sync")
+    await eventually(lambda: control.list_faults()[0]["struck"] == 1)
+    await services.connections.disable(ACTOR, *place)
+
+    run = await product.finished(decision)
+
+    control.clear_faults()
+    await enable(product)
+    assert (run.outcome, run.summary_counts["created"]) == ("blocked", 0)
+    assert failures_of(run) == {"entraRole": "provider_connection_invalid"}

@@ -13,7 +13,7 @@ from graph.clouds import Cloud
 from graph.credentials import ClientSecret
 from graph.errors import GraphCredentialRefusedError
 from services.connections import ConnectionService, NewConnection
-from services.graph_access import CustomCloudMissingError, GraphAccess
+from services.graph_access import ConnectionUnusableError, CustomCloudMissingError, GraphAccess
 from settings import Settings
 from storage.connections import StoredConnection
 from storage.engine import create_engine
@@ -204,6 +204,22 @@ async def test_client_disabled_connection_is_not_tried(
     with pytest.raises(GraphCredentialRefusedError):
         await read(access, reader)
     assert graph.token_requests == []
+
+
+async def test_check_of_a_connection_disabled_meanwhile_leaves_the_circuit_closed(
+    access: GraphAccess, reader: StoredConnection, connections: ConnectionService
+) -> None:
+    async def work() -> None:
+        async with access.client(reader.id):
+            await access.check(reader.id)
+            await connections.disable(EDITOR, reader.workspace_id, reader.id)
+            await access.check(reader.id)
+
+    with pytest.raises(ConnectionUnusableError) as caught:
+        await work()
+    assert caught.value.reason_code is ProviderReason.CONNECTION_INVALID
+    stored = await connections.show(reader.workspace_id, reader.id)
+    assert stored.circuit_open_until is None
 
 
 async def test_client_unknown_connection_is_refused(access: GraphAccess) -> None:
