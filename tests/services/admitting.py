@@ -102,6 +102,8 @@ class Desk:
 
     engine: AsyncEngine
     new_id: Callable[[], UUID] = uuid4
+    # What time it is for slots.
+    clock: Callable[[], datetime] = now
     runs: OperationRunService = field(init=False)
     admission: AdmissionService = field(init=False)
 
@@ -110,9 +112,13 @@ class Desk:
         self.admission = AdmissionService(
             engine=self.engine,
             runs=self.runs,
-            prerequisites=Prerequisites(clock=now),
+            prerequisites=Prerequisites(clock=self._time),
             plans=StartPlans(Deadlines()),
         )
+
+    def _time(self) -> datetime:
+        # Asked anew each time: a test may move the clock.
+        return self.clock()
 
     async def run_count(self) -> int:
         async with self.engine.connect() as connection:

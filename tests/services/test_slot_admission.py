@@ -85,24 +85,29 @@ def next_time(days: int = 1) -> datetime:
 async def test_slot_still_to_come_is_refused_and_runs_at_its_time(
     desk: Desk, ground: Ground, principal: str | None
 ) -> None:
-    slot = next_time().isoformat()
-    decision = await admit(desk, ground.slot(slot, principal=principal))
+    slot = next_time()
+    decision = await admit(desk, ground.slot(slot.isoformat(), principal=principal))
     assert (decision.decision, decision.reason_code) == (Decision.BLOCKED, "input_invalid")
     assert decision.fields == ("inputs.scheduled_for",)
     assert await desk.run_count() == 0
+    desk.clock = lambda: slot
+    assert (await admit(desk, **fired(ground, slot))).decision is Decision.ACCEPTED
 
 
-async def test_slot_still_to_come_that_temporal_fired_is_refused(
+async def test_slot_still_to_come_that_temporal_fired_is_refused_and_runs_at_its_time(
     desk: Desk, ground: Ground
 ) -> None:
-    decision = await admit(desk, **fired(ground, next_time()))
-    assert (decision.reason_code, decision.fields) == ("input_invalid", ("inputs.scheduled_for",))
+    slot = next_time()
+    early = await admit(desk, **fired(ground, slot))
+    assert (early.reason_code, early.fields) == ("input_invalid", ("inputs.scheduled_for",))
+    desk.clock = lambda: slot
+    assert (await admit(desk, **fired(ground, slot))).decision is Decision.ACCEPTED
 
 
 async def test_slot_of_a_clock_a_little_ahead_is_accepted(desk: Desk, ground: Ground) -> None:
-    soon = (now() + timedelta(seconds=59)).replace(second=0, microsecond=0)
-    await set_schedule(desk, ground, time_of_day=soon.time())
-    assert (await admit(desk, **fired(ground, soon))).decision is Decision.ACCEPTED
+    slot = next_time()
+    desk.clock = lambda: slot - timedelta(minutes=1)
+    assert (await admit(desk, **fired(ground, slot))).decision is Decision.ACCEPTED
 
 
 @pytest.mark.parametrize("principal", ["nightly-jobs", None], ids=["principal", "schedule"])
