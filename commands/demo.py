@@ -15,18 +15,20 @@ from commands.local_product import (
     BUDGET_SCALE,
     local_services,
     local_stack,
-    local_worker,
+    refuse_other_graph,
+    running_stack,
     temporal_ui,
     where_to_look,
 )
-from commands.options import JsonOption, examples
+from commands.local_worker import local_worker
+from commands.options import JsonOption, TenantSize, examples
 from commands.screen import Screen, plain, printable, styled, table
 from commands.session import conduct
 
 if TYPE_CHECKING:
     from commands.demonstration import Demo, DemoReport
 
-PROFILE = "M"
+SIZE = TenantSize.M
 _RESULTS = ("Resource type", "#Expected", "#New", "#Changed", "#Same", "#Failed", "#Not given")
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
@@ -55,27 +57,24 @@ def demo(as_json: JsonOption = False) -> None:
 async def _demonstrate(screen: Screen) -> "DemoReport":
     from commands.demonstration import Demo
     from devstack.graph_service import ControlClient
-    from devstack.state import StackPhase
 
-    stack = local_stack(PROFILE)
-    was_running = stack.status().phase is StackPhase.RUNNING
+    stack = local_stack(SIZE)
+    refuse_other_graph(stack, profile=SIZE.value, budget_scale=BUDGET_SCALE)
     screen.note("Starting PostgreSQL, Temporal and a local Microsoft Graph.")
-    state = await asyncio.to_thread(stack.start)
-    screen.note(f"The local Graph's request budget is scaled up {BUDGET_SCALE:.0f} times.")
-    try:
-        async with local_services(stack) as services, local_worker(stack):
-            graph_root = str(services.settings.graph_root)
-            control = ControlClient(root_url=graph_root, state_dir=stack.graph_directory)
-            async with control:
-                demonstration = Demo(services, screen, control)
-                async with _live(screen, demonstration):
-                    report = await demonstration.run()
-        report.temporal_ui = temporal_ui(state)
-        return report
-    finally:
-        if not was_running:
-            screen.note("Stopping the stack; its data stays. `make dev` brings it back.")
-            await asyncio.to_thread(stack.stop)
+    async with (
+        running_stack(stack, screen) as state,
+        local_services(stack) as services,
+        local_worker(stack, screen) as worker,
+    ):
+        screen.note(f"The local Graph's request budget is scaled up {BUDGET_SCALE:.0f} times.")
+        graph_root = str(services.settings.graph_root)
+        async with ControlClient(root_url=graph_root, state_dir=stack.graph_directory) as control:
+            demonstration = Demo(services, screen, control)
+            async with _live(screen, demonstration):
+                report = await worker.beside(demonstration.run())
+    report.temporal_ui = temporal_ui(state)
+    report.is_stack_running = stack.status().is_supervised
+    return report
 
 
 @asynccontextmanager
@@ -130,7 +129,7 @@ def _parts(report: "DemoReport") -> Iterator[RenderableType]:
             f"The whole took {report.seconds:.0f} s.",
             "green",
         )
-    yield from where_to_look(report.temporal_ui)
+    yield from where_to_look(report.temporal_ui, is_running=report.is_stack_running)
 
 
 def _results(report: "DemoReport") -> Table:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from commands.demo_accounts import PRINCIPAL, DemoTenant, settle
+from commands.errors import CommandError
 from commands.run_views import progress_of
 from commands.screen import Screen
 
@@ -33,7 +34,7 @@ RUN_NOW = "backup_schedule.run_now"
 ROLE_SYNC = "directory_role_definitions.sync"
 
 
-class DemoFailedError(Exception):
+class DemoFailedError(CommandError):
     """Something that the demonstration claims did not come true."""
 
 
@@ -55,6 +56,8 @@ class DemoReport:
     made: list[str] = field(default_factory=list)
     found: list[Change] = field(default_factory=list)
     temporal_ui: str | None = None
+    # Whether the stack goes on after the demonstration.
+    is_stack_running: bool = False
     seconds: float = 0.0
 
     @property

@@ -72,6 +72,7 @@ def explain(error: Exception) -> Explanation:
             getattr(error, "reason_code", None),
         )
     families = (
+        _of_stack,
         _of_settings,
         _of_accounts,
         _of_schedules,
@@ -79,6 +80,7 @@ def explain(error: Exception) -> Explanation:
         _of_sets,
         _of_graph,
         _of_temporal,
+        _of_files,
         _of_database,
     )
     for family in families:
@@ -86,6 +88,18 @@ def explain(error: Exception) -> Explanation:
         if explanation is not None:
             return explanation
     return Explanation(_unforeseen(error))
+
+
+def _of_stack(error: Exception) -> Explanation | None:
+    from devstack.stack import StackStartError, StateDirectoryError
+    from devstack.supervisor import PartStartError
+
+    if isinstance(error, StateDirectoryError):
+        mend = "name another folder with TENANTOPS_DEVSTACK_DIR or --state-dir"
+        return Explanation(f"{error}; {mend}", EXIT_WRONG_INPUT, "--state-dir")
+    if isinstance(error, StackStartError | PartStartError):
+        return Explanation(str(error))
+    return None
 
 
 def _of_settings(error: Exception) -> Explanation | None:
@@ -101,7 +115,7 @@ def _of_settings(error: Exception) -> Explanation | None:
 def _with_stack(problem: str) -> str:
     if not problem.startswith("DATABASE_URL is not set"):
         return problem
-    return f"{problem}, or try it out with `tenantops stack start`"
+    return f"{problem}, or try it out with `make dev` or `tenantops stack start`"
 
 
 def _of_accounts(error: Exception) -> Explanation | None:
@@ -131,6 +145,13 @@ def _of_schedules(error: Exception) -> Explanation | None:
     if isinstance(error, ScheduleServiceError):
         return Explanation(str(error), EXIT_WRONG_INPUT)
     return None
+
+
+def _of_files(error: Exception) -> Explanation | None:
+    # Errors of connections are OSErrors as well, and name no file.
+    if not isinstance(error, OSError) or not isinstance(error.filename, str):
+        return None
+    return Explanation(f"{error.filename} cannot be used: {error.strerror or 'unknown error'}")
 
 
 def _of_database(error: Exception) -> Explanation | None:

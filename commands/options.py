@@ -3,9 +3,24 @@
 Imported for every help page: nothing heavy may be imported here.
 """
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+
+class TenantSize(StrEnum):
+    """How large a tenant is that the local Graph generates (scale.md section 4)."""
+
+    # About 190 configuration objects.
+    S = "S"
+    # About 800.
+    M = "M"
+    # About 3,500.
+    L = "L"
+    # About 9,500.
+    STRESS = "stress"
+
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")

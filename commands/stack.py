@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from commands.errors import CommandError, InputError
-from commands.options import JsonOption, command_group, examples
+from commands.errors import CommandError
+from commands.local_product import refuse_other_graph
+from commands.options import JsonOption, TenantSize, command_group, examples
 from commands.screen import Screen, table
 from commands.session import conduct
 
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 
 app = command_group("Start and stop PostgreSQL, Temporal and a local Graph on this machine.")
 
-# The sizes that the local Graph generates.
-_PROFILES = ("S", "M", "L", "stress")
+_LAST_PORT = 65_535
 
 DirectoryOption = Annotated[
     Path | None,
@@ -35,6 +35,42 @@ DirectoryOption = Annotated[
         help="Folder of its data; .devstack of the checkout if left out.",
     ),
 ]
+SizeOption = Annotated[
+    TenantSize | None,
+    typer.Option(
+        "--profile",
+        metavar="SIZE",
+        help="Size of a tenant in the local Graph: S, M, L, stress; M if left out.",
+    ),
+]
+TenantsOption = Annotated[
+    int | None,
+    typer.Option("--tenants", metavar="N", min=1, help="Tenants there; 2 if left out."),
+]
+SeedOption = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="N", help="Seed of their generated data; 7 if left out."),
+]
+ScaleOption = Annotated[
+    float | None,
+    typer.Option(
+        "--scale-budget",
+        metavar="FACTOR",
+        min=0,
+        help="Factor on its throttling limits; 0 switches them off, 1 if left out.",
+    ),
+]
+
+
+def _port(option: str, server: str) -> Any:
+    text = f"Port of {server}; 0 takes any free one."
+    return typer.Option(option, metavar="PORT", min=0, max=_LAST_PORT, help=text)
+
+
+PostgresPortOption = Annotated[int | None, _port("--postgres-port", "PostgreSQL")]
+TemporalPortOption = Annotated[int | None, _port("--temporal-port", "Temporal")]
+TemporalUiPortOption = Annotated[int | None, _port("--temporal-ui-port", "the Temporal UI")]
+GraphPortOption = Annotated[int | None, _port("--graph-port", "the local Graph")]
 
 
 @app.command(
@@ -42,57 +78,14 @@ DirectoryOption = Annotated[
     epilog=examples("tenantops stack start", "tenantops stack start --profile L --scale-budget 20"),
 )
 def start(
-    profile: Annotated[
-        str,
-        typer.Option(
-            "--profile",
-            metavar="SIZE",
-            help="Size of a tenant in the local Graph: S, M, L, stress.",
-        ),
-    ] = "M",
-    tenants: Annotated[
-        int, typer.Option("--tenants", metavar="N", min=1, help="Tenants there.")
-    ] = 2,
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", help="Seed of their generated data.")
-    ] = 7,
-    scale_budget: Annotated[
-        float,
-        typer.Option("--scale-budget", metavar="FACTOR", help="Factor on its throttling limits."),
-    ] = 1.0,
-    postgres_port: Annotated[
-        int | None,
-        typer.Option(
-            "--postgres-port",
-            metavar="PORT",
-            min=0,
-            help="Port of PostgreSQL; 0 takes any free one.",
-        ),
-    ] = None,
-    temporal_port: Annotated[
-        int | None,
-        typer.Option(
-            "--temporal-port", metavar="PORT", min=0, help="Port of Temporal; 0 takes any free one."
-        ),
-    ] = None,
-    temporal_ui_port: Annotated[
-        int | None,
-        typer.Option(
-            "--temporal-ui-port",
-            metavar="PORT",
-            min=0,
-            help="Port of the Temporal UI; 0 takes any free one.",
-        ),
-    ] = None,
-    graph_port: Annotated[
-        int | None,
-        typer.Option(
-            "--graph-port",
-            metavar="PORT",
-            min=0,
-            help="Port of the local Graph; 0 takes any free one.",
-        ),
-    ] = None,
+    profile: SizeOption = None,
+    tenants: TenantsOption = None,
+    seed: SeedOption = None,
+    scale_budget: ScaleOption = None,
+    postgres_port: PostgresPortOption = None,
+    temporal_port: TemporalPortOption = None,
+    temporal_ui_port: TemporalUiPortOption = None,
+    graph_port: GraphPortOption = None,
     state_dir: DirectoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -101,31 +94,41 @@ def start(
     DATABASE_URL, TEMPORAL_ADDRESS and TENANTOPS_GRAPH_ROOT replace its parts by other servers.
     """
     screen = Screen(as_json=as_json)
+    given = {
+        "profile": profile and profile.value,
+        "tenants": tenants,
+        "seed": seed,
+        "budget_scale": scale_budget,
+    }
+    ports = {
+        "postgres": postgres_port,
+        "temporal": temporal_port,
+        "temporal_ui": temporal_ui_port,
+        "graph": graph_port,
+    }
+    conduct(lambda: _start(screen, state_dir, given, ports), screen)
 
-    def work() -> None:
-        from devstack.configuration import GraphOptions, PortName
 
-        if profile not in _PROFILES:
-            raise InputError("--profile", "is not known", f"give one of {', '.join(_PROFILES)}")
-        graph = GraphOptions(profile=profile, tenants=tenants, seed=seed, budget_scale=scale_budget)
-        given = {
-            PortName.POSTGRES: postgres_port,
-            PortName.TEMPORAL: temporal_port,
-            PortName.TEMPORAL_UI: temporal_ui_port,
-            PortName.GRAPH: graph_port,
-        }
-        ports = {name: port for name, port in given.items() if port is not None}
-        stack = open_stack(state_dir, ports=ports, graph=graph)
-        was_whole = stack.status().is_whole
-        state = stack.start(lambda changed: _note_progress(screen, changed))
-        if was_whole:
-            screen.note("It was running already; other options count from its next start on.")
-        migration = asyncio.run(_prepare(stack))
-        document = _document(state) | {"migration": migration}
-        screen.show(document, lambda: _parts(state))
-        screen.note('For other programs: eval "$(tenantops stack env)"')
+def _start(
+    screen: Screen,
+    state_dir: Path | None,
+    given: Mapping[str, Any],
+    given_ports: Mapping[str, int | None],
+) -> None:
+    from devstack.configuration import GraphOptions, PortName
 
-    _conduct(work, screen)
+    graph = GraphOptions(**{name: value for name, value in given.items() if value is not None})
+    ports = {PortName(name): port for name, port in given_ports.items() if port is not None}
+    stack = open_stack(state_dir, ports=ports, graph=graph)
+    refuse_other_graph(stack, **given)
+    was_whole = stack.status().is_whole
+    state = stack.start(lambda changed: _note_progress(screen, changed))
+    if was_whole:
+        screen.note("It was running already.")
+    migration = asyncio.run(_prepare(stack))
+    document = _document(state) | {"migration": migration}
+    screen.show(document, lambda: _parts(state))
+    screen.note('For other programs: eval "$(tenantops stack env)"')
 
 
 @app.command("stop", epilog=examples("tenantops stack stop"))
@@ -138,7 +141,7 @@ def stop(state_dir: DirectoryOption = None, as_json: JsonOption = False) -> None
         said = "Stopped." if did_run else "It was not running."
         screen.show({"did_run": did_run}, lambda: [said])
 
-    _conduct(work, screen)
+    conduct(work, screen)
 
 
 @app.command("status", epilog=examples("tenantops stack status --json"))
@@ -150,9 +153,9 @@ def status(state_dir: DirectoryOption = None, as_json: JsonOption = False) -> No
         state = open_stack(state_dir).status()
         screen.show(_document(state), lambda: _parts(state))
         if not state.is_whole:
-            raise CommandError(f"the stack is {state.phase}; start it with `tenantops stack start`")
+            raise CommandError(_not_whole(state))
 
-    _conduct(work, screen)
+    conduct(work, screen)
 
 
 @app.command("env", epilog=examples('eval "$(tenantops stack env)"'))
@@ -172,7 +175,7 @@ def env(state_dir: DirectoryOption = None, as_json: JsonOption = False) -> None:
         for name, value in variables.items():
             typer.echo(f"export {name}={shlex.quote(value)}")
 
-    _conduct(work, screen)
+    conduct(work, screen)
 
 
 @app.command("tenants", epilog=examples("tenantops stack tenants"))
@@ -200,7 +203,7 @@ def tenants(state_dir: DirectoryOption = None, as_json: JsonOption = False) -> N
         columns = ("Tenant", "Entra id", "App", "App id", "Secret file")
         screen.show({"apps": apps}, lambda: [table(columns, rows)])
 
-    _conduct(work, screen)
+    conduct(work, screen)
 
 
 def open_stack(
@@ -228,17 +231,12 @@ async def _prepare(stack: "Stack") -> dict[str, str | None]:
     return await migrate_database(stack.environment()["DATABASE_URL"])
 
 
-def _conduct(work: Any, screen: Screen) -> None:
-    def told() -> None:
-        from devstack.stack import StackStartError
-        from devstack.supervisor import PartStartError
-
-        try:
-            work()
-        except (StackStartError, PartStartError) as error:
-            raise CommandError(str(error)) from None
-
-    conduct(told, screen)
+def _not_whole(state: "StackState") -> str:
+    if state.is_supervised and state.phase == "running":
+        return "a part is down; bring it back with `tenantops stack start`"
+    if state.is_supervised:
+        return f"the stack is {state.phase}; look again in a moment"
+    return f"the stack is {state.phase}; start it with `tenantops stack start`"
 
 
 def _note_progress(screen: Screen, state: "StackState") -> None:

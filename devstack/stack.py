@@ -14,8 +14,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from devstack.configuration import PROJECT, REPLACING_VARIABLES, PortName, StackConfiguration
+from devstack.configuration import (
+    PROJECT,
+    REPLACING_VARIABLES,
+    GraphOptions,
+    PortName,
+    StackConfiguration,
+)
 from devstack.locks import DirectoryLock
+from devstack.private_files import write_private_text
 from devstack.processes import ProcessIdentity, end_processes
 from devstack.state import PartStatus, StackPhase, StackState, StateFiles
 from devstack.supervisor import end_remains
@@ -27,6 +34,13 @@ POLL_SECONDS = 0.03
 
 class StackStartError(RuntimeError):
     """The stack did not become whole; the message says which part and what to mend."""
+
+
+class StateDirectoryError(StackStartError):
+    """The state directory cannot be read or made; the message names it and why."""
+
+    def __init__(self, directory: Path, error: OSError) -> None:
+        super().__init__(f"{directory} cannot hold a stack: {error.strerror or 'unknown error'}")
 
 
 class StackEnvironment(Mapping[str, str]):
@@ -58,7 +72,7 @@ class Stack:
     """The servers of one state directory.
 
     `environment` (default: this process's) may replace parts by servers of others: DATABASE_URL,
-    TEMPORAL_ADDRESS, TENANTOPS_GRAPH_ROOT.
+    TEMPORAL_ADDRESS, TENANTOPS_GRAPH_ROOT. Raises StateDirectoryError.
     """
 
     def __init__(
@@ -72,9 +86,11 @@ class Stack:
         self._outer = dict(os.environ if environment is None else environment)
         self._files = StateFiles(given.state_directory)
         self._lock = DirectoryLock(self._files.lock)
-        self.configuration = given.with_external_servers(
-            self._outer, self._files.read_environment()
-        )
+        try:
+            known = self._files.read_environment()
+        except OSError as error:
+            raise StateDirectoryError(given.state_directory, error) from error
+        self.configuration = given.with_external_servers(self._outer, known)
 
     def start(self, on_change: Callable[[StackState], None] = lambda _: None) -> StackState:
         """Make every part run and return the state; harmless when they do.
@@ -129,6 +145,12 @@ class Stack:
                 variables[name] = self._outer[name]
         return StackEnvironment(variables)
 
+    def running_graph(self) -> GraphOptions | None:
+        """Return what the local Graph of the running stack was started with; None if unknown."""
+        if not self.status().is_supervised or not self._started_with.exists():
+            return None
+        return StackConfiguration.from_json(self._started_with.read_text()).graph
+
     @property
     def directory(self) -> Path:
         """State directory: data of every part, and all logs."""
@@ -139,21 +161,31 @@ class Stack:
         """State directory of the local Graph, with which its control is reached."""
         return self._files.graph
 
+    @property
+    def _started_with(self) -> Path:
+        return self._files.directory / "configuration.json"
+
     def _start_supervisor(
         self, deadline: float, on_change: Callable[[StackState], None]
     ) -> StackState:
-        self._files.directory.mkdir(parents=True, exist_ok=True)
-        supervisor = self._spawn_supervisor()
+        try:
+            self._files.directory.mkdir(parents=True, exist_ok=True)
+            supervisor = self._spawn_supervisor()
+        except OSError as error:
+            raise StateDirectoryError(self._files.directory, error) from error
 
         def has_ended() -> bool:
             # One that found another at work ends too, and the other's stack is as good.
             return not supervisor.is_alive() and not self._lock.is_held_by_another()
 
         try:
-            return self._await_whole(deadline, on_change, has_ended)
+            state = self._await_whole(deadline, on_change, has_ended)
         except BaseException:
             end_processes([supervisor], (signal.SIGTERM, STOP_SECONDS))
             raise
+        if state.supervisor is not None and state.supervisor.pid == supervisor.pid:
+            write_private_text(self._started_with, self.configuration.to_json())
+        return state
 
     def _spawn_supervisor(self) -> ProcessIdentity:
         command = [sys.executable, "-m", "devstack", "run", "--background", "--configuration"]

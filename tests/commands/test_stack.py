@@ -1,13 +1,20 @@
 """`tenantops stack` from start to stop, as somebody does who has nothing else."""
 
+import asyncio
+import os
+import signal
 import stat
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.commands.terminal import Terminal
+from commands.options import TenantSize
+from devstack.graph_service import Profile
+from tests.commands.terminal import PROGRAM, Terminal
+from tests.eventually import eventually
 
 PORTS = ("--postgres-port", "--temporal-port", "--temporal-ui-port", "--graph-port")
 START = ("stack", "start", "--profile", "S", "--tenants", "1")
@@ -29,8 +36,14 @@ async def test_stack_start_status_tenants_env_and_stop(bare: Terminal) -> None:
     assert started["migration"]["revision"] == started["migration"]["head"]
     again = await bare(*START)
     assert "It was running already" in again.stderr
+    other = await bare("stack", "start", "--profile", "M", "--tenants", "3", code=1)
+    assert "runs with tenants of profile S, not M; tenants: 1, not 3" in other.stderr
     assert started["parts"]["postgres"]["address"] in again.stdout
     assert (await bare.json("stack", "status"))["parts"] == started["parts"]
+    os.kill(started["parts"]["graph"]["pid"], signal.SIGKILL)
+    down = await eventually(lambda: bare("stack", "status", code=1))
+    assert "a part is down; bring it back with `tenantops stack start`" in down.stderr
+    await bare(*START)
     (read, _, _) = (await bare.json("stack", "tenants"))["apps"]
     secret = Path(read["secret_file"])
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
@@ -54,7 +67,68 @@ async def test_stack_that_does_not_run_says_how_to_start_it(bare: Terminal, comm
     assert "start it with `tenantops stack start`" in result.stderr
 
 
-async def test_stack_start_unknown_profile_is_named(bare: Terminal) -> None:
-    refused = await bare.json("stack", "start", "--profile", "XXL", code=2)
-    assert refused["error"]["message"] == ("--profile: is not known; give one of S, M, L, stress")
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--profile", "XXL"),
+        ("--scale-budget", "-1"),
+        ("--tenants", "0"),
+        ("--postgres-port", "99999"),
+    ],
+    ids=" ".join,
+)
+async def test_stack_start_wrong_option_is_wrong_usage(
+    bare: Terminal, options: tuple[str, str]
+) -> None:
+    assert options[0] in (await bare("stack", "start", *options, code=2)).stderr
     assert not Path(bare.variables["TENANTOPS_DEVSTACK_DIR"]).exists()
+
+
+def test_sizes_are_those_of_the_local_graph() -> None:
+    assert {size.value for size in TenantSize} == set(Profile) - {Profile.NONE}
+
+
+async def test_stop_of_a_spoiled_state_folder_names_the_file(
+    bare: Terminal, tmp_path: Path
+) -> None:
+    (tmp_path / "stack").mkdir()
+    spoiled = tmp_path / "stack" / "postgres"
+    spoiled.write_text("no folder")
+    assert f"{spoiled}/lock cannot be used" in (await bare("stack", "stop", code=1)).stderr
+    spoiled.unlink()
+
+
+@pytest.mark.parametrize("command", [("stack", "start"), ("stack", "stop"), ("dev",), ("demo",)])
+async def test_state_folder_that_cannot_be_is_named(
+    bare: Terminal, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    folder = tmp_path / "file" / "stack"
+    bare.variables["TENANTOPS_DEVSTACK_DIR"] = str(folder)
+    refused = await asyncio.to_thread(_finished, bare, *command)
+    assert refused.returncode == 2
+    assert f"{folder} cannot hold a stack: Not a directory" in refused.stderr
+    bare.variables["TENANTOPS_DEVSTACK_DIR"] = str(tmp_path / "stack")
+
+
+@pytest.mark.parametrize("command", [("stack", "start"), ("dev",), ("demo",)])
+async def test_spoiled_state_folder_shows_what_the_part_said(
+    bare: Terminal, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "stack").mkdir()
+    (tmp_path / "stack" / "graph").write_text("no folder")
+    refused = await asyncio.to_thread(_finished, bare, *command)
+    assert refused.returncode == 1
+    assert "Error: graph: " in refused.stderr
+    assert "unforeseen" not in refused.stderr
+
+
+def _finished(terminal: Terminal, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*PROGRAM, *arguments],
+        env={**os.environ, **terminal.variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
