@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from commands.errors import explain
 from commands.graph_reachability import unreachable_reason
-from commands.screen import counted
+from commands.pollers import find_pollers
+from commands.screen import counted, moment
 
 if TYPE_CHECKING:
     from services.assembly import Services
@@ -138,31 +139,16 @@ async def check_search_attributes(services: "Services") -> list[Finding]:
 
 
 async def check_worker(services: "Services") -> list[Finding]:
-    """Somebody serves the task queue, workflows and activities alike."""
-    from temporalio.api.enums.v1 import TaskQueueType
-    from temporalio.api.taskqueue.v1 import TaskQueue
-    from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-
-    client = await services.temporal()
+    """Somebody asks for work on the task queue, workflows and activities alike."""
     name = services.settings.task_queue
-    pollers: list[set[str]] = []
-    for kind in (
-        TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-    ):
-        request = DescribeTaskQueueRequest(
-            namespace=client.namespace, task_queue=TaskQueue(name=name), task_queue_type=kind
-        )
-        answer = await client.workflow_service.describe_task_queue(request, timeout=_RPC_TIMEOUT)
-        pollers.append({poller.identity for poller in answer.pollers})
-    if all(pollers):
-        found = counted(len(pollers[0] | pollers[1]), "worker")
+    pollers = await find_pollers(services)
+    if pollers.are_enough:
+        found = counted(len(pollers.workflows | pollers.activities), "worker")
         return [Finding("worker", State.OK, f"{found} on the task queue {name}")]
-    return [
-        Finding(
-            "worker", State.FAILED, f"nobody serves the task queue {name}", "run `tenantops worker`"
-        )
-    ]
+    found = f"no worker asks for work on the task queue {name}"
+    if pollers.last_asked_at is not None:
+        found += f"; the last one did at {moment(pollers.last_asked_at)}"
+    return [Finding("worker", State.FAILED, found, "run `tenantops worker`")]
 
 
 async def check_schedules(services: "Services") -> list[Finding]:

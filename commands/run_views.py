@@ -234,6 +234,8 @@ class ProgressView:
     of: int | None = None
     # What is counted.
     parts: str = "types"
+    # Why it does not get on, if somebody has to do something about it.
+    warning: str | None = None
 
 
 def progress_of(detail: "RunDetail", now: datetime | None = None) -> ProgressView:

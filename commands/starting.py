@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # One wording for each decision (behaviour row 30).
 _SAID = {
-    "accepted": "{label} queued. Running in the background.",
+    "accepted": "{label} queued.",
     "already_active": "{label} is already queued or running; this is that run.",
     "already_ran": "{label} of this slot already ran; this is that run.",
     "scope_busy": "{label} was not started: another operation holds the tenant.",
@@ -132,7 +132,9 @@ def _report(
 ) -> Iterable[RenderableType]:
     code = decision.reason_code
     run_id = decision.operation_run_id
-    yield Text(_sentence(start, decision))
+    sentence = _sentence(start, decision)
+    is_accepted = decision.decision.value == "accepted"
+    yield Text(f"{sentence} Running in the background." if is_accepted else sentence)
     page = None if run_id is None else links.page(run_path(run_id))
     yield details(
         (

@@ -7,6 +7,7 @@ looking. Leaving never touches the run.
 import asyncio
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TextColumn
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
+from commands.pollers import QueueWatch
 from commands.run_finding import read_detail
 from commands.run_views import ProgressView, progress_of
 from commands.screen import Screen, printable
@@ -25,17 +27,23 @@ if TYPE_CHECKING:
     from services.run_reads import RunDetail
 
 _POLL_SECONDS = 0.5
+NO_WORKER = "no worker asks for work; run `tenantops worker`"
 LEFT_ALONE = "Stopped watching; the run goes on. See `tenantops runs list`."
 
 
 async def follow(session: Session, run_id: UUID, *, is_live: bool) -> "RunDetail":
     """Return the run once it is completed; `is_live` shows how far it is meanwhile."""
+    queue = QueueWatch(session.services)
     with ProgressDisplay(session.screen, is_live=is_live) as display:
         while True:
             detail = await read_detail(session, run_id)
             if detail.run.status is RunStatus.COMPLETED:
                 return detail
-            display.update(progress_of(detail))
+            view = progress_of(detail)
+            is_queued = detail.run.status is RunStatus.QUEUED
+            if is_live and is_queued and await queue.is_unattended():
+                view = replace(view, warning=NO_WORKER)
+            display.update(view)
             await asyncio.sleep(_POLL_SECONDS)
 
 
@@ -53,7 +61,7 @@ class ProgressDisplay:
     def __init__(self, screen: Screen, *, is_live: bool) -> None:
         self._show: Callable[[ProgressView], None] = lambda _: None
         self._progress: Progress | None = None
-        self._last: tuple[int | None, int | None] | None = None
+        self._last: tuple[int | None, int | None, str | None] | None = None
         self._screen = screen
         if is_live and sys.stderr.isatty():
             self._progress = Progress(
@@ -91,7 +99,7 @@ class ProgressDisplay:
         assert self._progress is not None  # noqa: S101 - chosen together
         self._progress.update(
             self._task,
-            description=printable(view.sentence),
+            description=printable("; ".join(filter(None, (view.sentence, view.warning)))),
             completed=view.done or 0,
             total=view.of,
             numbers=numbers_text(view),
@@ -99,10 +107,11 @@ class ProgressDisplay:
 
     def _write_line(self, view: ProgressView) -> None:
         # A log gets a line when something has moved, not twice a second.
-        numbers = (view.done, view.of)
-        if numbers != self._last:
-            self._last = numbers
-            self._screen.note(", ".join(filter(None, (view.sentence, numbers_text(view)))))
+        moved = (view.done, view.of, view.warning)
+        if moved != self._last:
+            self._last = moved
+            said = (view.sentence, numbers_text(view), view.warning)
+            self._screen.note(", ".join(filter(None, said)))
 
 
 class KnownBar(BarColumn):

@@ -1,6 +1,7 @@
 """`tenantops doctor` and `tenantops migrate`: each part missing is named with its mend."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -58,6 +59,18 @@ async def test_doctor_without_a_worker_says_how_to_run_one(settled: Terminal) ->
     assert _states(checks, "failed") == {"worker"}
     assert checks["worker"]["mend"] == "run `tenantops worker`"
     assert checks["Graph"]["state"] == "skipped"
+
+
+async def test_doctor_does_not_count_workers_that_ask_no_more(
+    office: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await eventually(lambda: _checks(office, code=0), interval=0.5)
+    # As if the worker had asked long ago: Temporal lists it for minutes after its end.
+    monkeypatch.setattr("commands.pollers.LONGEST_SILENCE", timedelta(0))
+    checks = await _checks(office)
+    assert _states(checks, "failed") == {"worker"}
+    assert "no worker asks for work" in checks["worker"]["detail"]
+    assert "the last one did at 20" in checks["worker"]["detail"]
 
 
 async def test_doctor_without_temporal_skips_what_stands_on_it(settled: Terminal) -> None:
