@@ -172,12 +172,14 @@ def outcome_of_reason(code: str) -> RunOutcome:
 
 def main_reason(results: Sequence[TypeResult]) -> str | None:
     """Return the cause that most types share, the first of equals; None when nothing is wrong."""
-    tally: dict[str, int] = {}
-    for result in results:
-        if not result.is_clean:
-            for code in _causes(result):
-                tally[code] = tally.get(code, 0) + 1
-    return max(tally, key=lambda code: tally[code]) if tally else None
+    return commonest(
+        [code for result in results if not result.is_clean for code in _causes(result)]
+    )
+
+
+def commonest(codes: Sequence[str]) -> str | None:
+    """Return the code that stands there most often, the first of equals; None without any."""
+    return max(codes, key=codes.count, default=None)
 
 
 def _causes(result: TypeResult) -> list[str]:

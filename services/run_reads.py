@@ -24,7 +24,7 @@ from domain.operation_types import (
     label_of,
     resolve_type,
 )
-from domain.outcome import PermissionState
+from domain.outcome import PermissionState, commonest
 from domain.runs import RunOutcome, RunStatus
 from storage.run_queries import ListConditions, list_query, prefix_query, results_query
 from storage.runs import SELECT_RUN, RunRecord, run_record
@@ -32,6 +32,7 @@ from storage.statements import fetch_within
 
 DEFAULT_WINDOW: Final = timedelta(days=30)
 _PREFIX_MATCHES: Final = 10
+_NOT_SHOWN: Final = frozenset({"progress_at", "reconciled_at", "failure_codes"})
 # For stored types that no registry entry explains.
 _UNKNOWN_POLICY: Final = FreshnessPolicy(timedelta(minutes=5), timedelta(minutes=10))
 
@@ -63,7 +64,10 @@ class RunFilters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """One line of a list; counts are None until the run has them."""
+    """One line of a list; counts are None until the run has them.
+
+    `reason_code` is why the run did not do its work, else what most of its failures share.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -204,7 +208,8 @@ class RunReadService:
         )
 
     def _summary(self, row: Mapping[Any, Any]) -> RunSummary:
-        values = {key: row[key] for key in row if key not in ("progress_at", "reconciled_at")}
+        values = {key: row[key] for key in row if key not in _NOT_SHOWN}
+        values["reason_code"] = row["reason_code"] or commonest(row["failure_codes"])
         values["status"] = RunStatus(row["status"])
         values["outcome"] = RunOutcome(row["outcome"])
         values["label"] = label_of(row["type"])

@@ -1,6 +1,6 @@
 """Queries of lists and details of runs: narrow columns, keyset pages, no rules (rows 11, 104, 111).
 
-A list never loads a run's JSON as a whole; it takes single numbers and the reason code out of it.
+A list never loads a run's JSON as a whole; it takes single numbers and the reason codes out of it.
 """
 
 from collections.abc import Sequence
@@ -9,8 +9,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Uuid, bindparam, cast, select, tuple_
-from sqlalchemy.dialects.postgresql import BIGINT
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Uuid,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import BIGINT, JSONPATH
 
 from storage.tables import operation_run_results, operation_runs
 
@@ -40,6 +50,10 @@ _NARROW = (
     _count("failed"),
     _c.context["reason_code"].astext.label("reason_code"),
     _c.context["waiting_for"].astext.label("waiting_for"),
+    # A list of codes, one for each failure.
+    func.jsonb_path_query_array(
+        _c.failure_summary, cast(literal("$[*].reason_code"), JSONPATH)
+    ).label("failure_codes"),
 )
 
 

@@ -61,6 +61,28 @@ async def listed(
     return page.runs
 
 
+@pytest.mark.parametrize(
+    ("context", "codes", "shown"),
+    [
+        ({}, [], None),
+        ({}, ["queue.dispatch_failed"], "queue.dispatch_failed"),
+        ({}, ["unknown", "provider_tls", "provider_tls"], "provider_tls"),
+        ({"reason_code": "overlap_skipped"}, ["provider_tls"], "overlap_skipped"),
+    ],
+)
+async def test_list_gives_the_main_reason_of_a_run(
+    ground: RunGround,
+    reads: RunReadService,
+    context: dict[str, str],
+    codes: list[str],
+    shown: str | None,
+) -> None:
+    failures = [{"code": "run.failed", "reason_code": code} for code in codes]
+    await add(ground, context=context, failure_summary=failures, outcome="failed")
+    (run,) = await listed(reads, ground)
+    assert run.reason_code == shown
+
+
 async def test_list_shows_the_newest_first_with_labels_and_numbers(
     ground: RunGround, reads: RunReadService
 ) -> None:
