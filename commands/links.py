@@ -13,6 +13,18 @@ _COMMANDS = {
     "members": ("principal list", "principal list"),
 }
 
+# Next steps of the catalog that do something, by their words → the command that does it to the
+# object of the path, and the one where the path has none.
+_ADD = "tenantops connection add TENANT --app-id ID"
+_STEPS = {
+    "Start it again": ("tenantops runs retry {}", "run the same command"),
+    "Try again later": ("tenantops runs retry {}", "run the same command"),
+    "Confirm the deletions": ("tenantops runs retry {}", "tenantops backup run"),
+    "Add a connection": (_ADD, _ADD),
+    "Add a credential": ("tenantops connection credential {}", "tenantops connection list"),
+    "Replace the credential": ("tenantops connection credential {}", "tenantops connection list"),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkBase:
@@ -38,6 +50,14 @@ class LinkBase:
             return path
         one, every = _COMMANDS[first]
         return f"tenantops {one} {rest}" if rest else f"tenantops {every}"
+
+    def step(self, label: str, path: str) -> str:
+        """Return where a next step of the catalog is done: a page, or a command without a hub."""
+        if self.hub_url is not None or label not in _STEPS:
+            return self.place(path)
+        of_object, without = _STEPS[label]
+        _, _, rest = path.strip("/").partition("/")
+        return of_object.format(rest) if rest else without
 
     def temporal(self, workflow_id: str) -> str | None:
         """Return the page of a workflow in the Temporal UI."""

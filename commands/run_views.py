@@ -204,7 +204,10 @@ def _links(detail: "RunDetail", links: LinkBase) -> dict[str, Any]:
     run = detail.run
     return {
         "run": links.page(detail.path),
-        "temporal_ui": links.temporal(run.workflow_id),
+        # A run that ended before a workflow had it has none.
+        "temporal_ui": None
+        if run.status is RunStatus.COMPLETED and run.first_execution_run_id is None
+        else links.temporal(run.workflow_id),
         "temporal_query": f'OperationRunId="{run.id}"',
         "related": {link.key: links.page(link.path) for link in detail.related},
     }

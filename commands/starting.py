@@ -122,7 +122,8 @@ def _document(
 def _steps(decision: "OperationDecision") -> list[tuple[str, str]]:
     if decision.reason_code is None:
         return []
-    context = {"operation_run_id": str(decision.operation_run_id)}
+    run_id = decision.operation_run_id
+    context = {} if run_id is None else {"operation_run_id": str(run_id)}
     steps = next_step_links(decision.reason_code, context)
     return [(step["label"], step["url"]) for step in steps]
 
@@ -140,7 +141,7 @@ def _report(
         (
             ("Why", None if code is None else f"{reason(code).label}: {reason(code).explanation}"),
             ("Field", ", ".join(decision.fields) or None),
-            *((f"→ {label}", links.place(path)) for label, path in _steps(decision)),
+            *((f"→ {label}", links.step(label, path)) for label, path in _steps(decision)),
             ("Run", run_id),
             ("Page", page if links.hub_url else None),
             ("Follow", None if run_id is None else f"tenantops runs watch {run_id}"),

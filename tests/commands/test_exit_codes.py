@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.commands.terminal import Terminal
+from tests.end_to_end.product import Product
 from tests.eventually import eventually
 
 RUN = ("backup", "run", "Tenant 0", "--types", "filter")
@@ -30,6 +31,34 @@ async def test_waited_run_that_did_not_succeed_is_exit_code_1(
     await office("runs", "show", run["id"])
 
 
+@pytest.mark.parametrize(
+    ("start", "path", "permission"),
+    [
+        (
+            ("backup", "run", "Tenant 0", "--types", "namedLocation"),
+            "/identity/conditionalAccess/namedLocations",
+            "Policy.Read.All",
+        ),
+        (
+            ("roles", "sync", "Tenant 0"),
+            "/roleManagement/directory/roleDefinitions",
+            "RoleManagement.Read.Directory",
+        ),
+    ],
+)
+async def test_refused_permission_is_named_although_graph_does_not(
+    office: Terminal, product: Product, start: tuple[str, ...], path: str, permission: str
+) -> None:
+    denial = "Authorization_RequestDenied"
+    product.graph.control.add_fault(kind="status", path=path, status=403, code=denial)
+    try:
+        run = (await office.json(*start, "--wait", code=1))["run"]
+    finally:
+        product.graph.control.clear_faults()
+    assert run["failures"][0]["permissions"] == [permission]
+    assert f"grant {permission}" in (await office("runs", "show", run["id"])).stdout
+
+
 async def test_blocked_start_is_exit_code_1_with_a_next_step(office: Terminal) -> None:
     await office("connection", "disable", "read", "--tenant", "Tenant 0")
     blocked = await office.json(*RUN, "--wait", code=1)
@@ -37,7 +66,9 @@ async def test_blocked_start_is_exit_code_1_with_a_next_step(office: Terminal) -
     assert blocked["next_steps"] != []
     shown = (await office("runs", "show", blocked["operation_run_id"])).stdout
     assert "blocked" in shown
-    assert "→" in (await office(*RUN, code=1)).stdout
+    assert "tenantops connection add TENANT" in (await office(*RUN, code=1)).stdout
+    (listed,) = (await office.json("runs", "list", "--outcome", "blocked", "-n", "1"))["runs"]
+    assert listed["reason_code"] == blocked["reason_code"]
     await office("connection", "enable", "read")
     await office("connection", "default", "read")
 

@@ -1,9 +1,11 @@
-"""What changes of policies and roles look like, without a server."""
+"""What changes, links and next steps look like, without a server."""
 
 import io
 
+import pytest
 from rich.console import Console, RenderableType
 
+from commands.links import LinkBase
 from commands.roles import change_text
 from commands.set_views import change_parts
 from domain.diff import Change, ChangeKind
@@ -43,3 +45,26 @@ def test_change_of_a_role_takes_a_line_for_each_action() -> None:
         "  + b/read",
         "  - c/write",
     ]
+
+
+RUN = "01a2083f-f9b6-71fc-9f00-5b2d1c0e4a77"
+
+
+@pytest.mark.parametrize(
+    ("label", "path", "shown"),
+    [
+        ("Start it again", f"/operations/{RUN}", f"tenantops runs retry {RUN}"),
+        ("Start it again", "/operations", "run the same command"),
+        ("Try again later", f"/operations/{RUN}", f"tenantops runs retry {RUN}"),
+        ("Open the run", f"/operations/{RUN}", f"tenantops runs show {RUN}"),
+        ("Add a connection", "/connections", "tenantops connection add TENANT --app-id ID"),
+        ("Replace the credential", "/connections/7", "tenantops connection credential 7"),
+        ("Open the connection", "/connections/7", "tenantops connection test 7"),
+        ("Read what this means", "/docs/reasons#provider_tls", "docs/reasons.md, provider_tls"),
+    ],
+)
+def test_next_step_names_the_command_that_does_it(label: str, path: str, shown: str) -> None:
+    links = LinkBase(hub_url=None, temporal_ui_url=None, namespace="default")
+    assert links.step(label, path) == shown
+    hub = LinkBase(hub_url="https://hub.example", temporal_ui_url=None, namespace="default")
+    assert hub.step(label, path) == f"https://hub.example{path}"
