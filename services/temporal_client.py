@@ -5,8 +5,18 @@ the SDK, so the command line of Temporal and this product see the same cluster (
 section 4).
 """
 
+import logging
+from functools import lru_cache
+
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 
 from contracts.converter import data_converter
 
@@ -20,4 +30,23 @@ async def connect(*, lazy: bool = False) -> Client:
     callers show their own sentence.
     """
     config = ClientConfig.load_client_connect_config()
-    return await Client.connect(**config, lazy=lazy, data_converter=data_converter())
+    return await Client.connect(
+        **config, lazy=lazy, data_converter=data_converter(), runtime=_runtime()
+    )
+
+
+@lru_cache(maxsize=1)
+def _runtime() -> Runtime:
+    """Return the SDK's native part, its log lines sent through our fence (D7).
+
+    By itself it writes coloured text to stderr. Below WARN its lines hold payloads; the texts and
+    fields of the others are made at run time, so that only level and module come through.
+    """
+    forwarding = LogForwardingConfig(
+        logger=logging.getLogger("temporalio"),
+        prepend_target_on_message=False,
+        append_log_fields_to_message=False,
+    )
+    filters = TelemetryFilter(core_level="WARN", other_level="ERROR")
+    logs = LoggingConfig(filter=filters, forwarding=forwarding)
+    return Runtime(telemetry=TelemetryConfig(logging=logs))
