@@ -33,6 +33,19 @@ def load_surroundings(screen: Screen) -> Surroundings:
     return Surroundings(load_settings(), None if stack is None else _ui_of(stack))
 
 
+def uses_development_stack() -> bool:
+    """Tell whether this process talks to the database of the development stack, running or not."""
+    from devstack.configuration import default_state_directory
+
+    if not (default_state_directory() / "environment.json").exists():
+        return False
+    from devstack.configuration import StackConfiguration
+    from devstack.stack import Stack
+
+    stack = Stack(StackConfiguration(state_directory=default_state_directory()), environment={})
+    return os.environ.get("DATABASE_URL") == stack.environment().get("DATABASE_URL")
+
+
 def _known_stack() -> "Stack | None":
     from devstack.configuration import default_state_directory
 

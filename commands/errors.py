@@ -4,14 +4,15 @@ Knows every family of errors that services raise. Errors that nobody foresaw are
 place only: their text may hold anything (D7).
 """
 
+import os
 from dataclasses import dataclass
 
 EXIT_FAILED = 1
 EXIT_WRONG_INPUT = 2
 EXIT_INTERRUPTED = 130
 
-_DATABASE = "PostgreSQL could not be reached ({}); check DATABASE_URL and that the server runs"
-_TEMPORAL = "Temporal could not be reached ({}); check TEMPORAL_ADDRESS and that the server runs"
+_NO_SERVER = "{} could not be reached ({}); {}"
+_NO_NAMESPACE = "Temporal has no such namespace; make it, or change TEMPORAL_NAMESPACE"
 _OUT_OF_RANGE = "a value is larger than the database can hold ({}); give a smaller one"
 _STATEMENT = "PostgreSQL refused a statement ({}); run `tenantops doctor`"
 _NOT_MIGRATED = "the database lacks tables of this version; run `tenantops migrate`"
@@ -148,10 +149,13 @@ def _of_schedules(error: Exception) -> Explanation | None:
 
 
 def _of_files(error: Exception) -> Explanation | None:
-    # Errors of connections are OSErrors as well, and name no file.
-    if not isinstance(error, OSError) or not isinstance(error.filename, str):
+    # Errors of connections are OSErrors as well, and name no file. Libraries fill theirs with any
+    # text; ours have whole paths and a number of the system.
+    if not isinstance(error, OSError) or error.errno is None:
         return None
-    return Explanation(f"{error.filename} cannot be used: {error.strerror or 'unknown error'}")
+    if not isinstance(error.filename, str) or not error.filename.startswith("/"):
+        return None
+    return Explanation(f"{error.filename} cannot be used: {os.strerror(error.errno)}")
 
 
 def _of_database(error: Exception) -> Explanation | None:
@@ -181,19 +185,31 @@ def _of_database(error: Exception) -> Explanation | None:
     if isinstance(
         cause, asyncpg.PostgresError | asyncpg.InterfaceError | SQLAlchemyError | OSError
     ):
-        return Explanation(_DATABASE.format(kind))
+        return _unreachable("PostgreSQL", kind, "DATABASE_URL")
     return None
 
 
 def _of_temporal(error: Exception) -> Explanation | None:
-    from temporalio.service import RPCError
+    from temporalio.service import RPCError, RPCStatusCode
 
     if isinstance(error, RPCError):
-        return Explanation(_TEMPORAL.format(f"gRPC status {error.status.name.lower()}"))
+        if error.status is RPCStatusCode.NOT_FOUND and "namespace" in error.message.lower():
+            return Explanation(_NO_NAMESPACE)
+        status = f"gRPC status {error.status.name.lower()}"
+        return _unreachable("Temporal", status, "TEMPORAL_ADDRESS")
     # The SDK's client raises a bare RuntimeError when it cannot connect.
     if type(error) is RuntimeError and "connect" in str(error).lower():
-        return Explanation(_TEMPORAL.format("no connection"))
+        return _unreachable("Temporal", "no connection", "TEMPORAL_ADDRESS")
     return None
+
+
+def _unreachable(server: str, how: str, variable: str) -> Explanation:
+    from commands.environment import uses_development_stack
+
+    mend = f"check {variable} and that the server runs"
+    if uses_development_stack():
+        mend = "run `tenantops stack start`"
+    return Explanation(_NO_SERVER.format(server, how, mend))
 
 
 def _of_graph(error: Exception) -> Explanation | None:

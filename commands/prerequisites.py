@@ -115,14 +115,21 @@ async def check_root_key(services: "Services") -> list[Finding]:
 async def check_temporal(services: "Services") -> list[Finding]:
     """Temporal answers and has the namespace."""
     from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, GetSystemInfoRequest
+    from temporalio.service import RPCError, RPCStatusCode
 
     client = await services.temporal()
     info = await client.workflow_service.get_system_info(
         GetSystemInfoRequest(), timeout=_RPC_TIMEOUT
     )
-    await client.workflow_service.describe_namespace(
-        DescribeNamespaceRequest(namespace=client.namespace), timeout=_RPC_TIMEOUT
-    )
+    try:
+        await client.workflow_service.describe_namespace(
+            DescribeNamespaceRequest(namespace=client.namespace), timeout=_RPC_TIMEOUT
+        )
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        problem = f"the server has no namespace {client.namespace}"
+        return [Finding("Temporal", State.FAILED, problem, "make it, or change TEMPORAL_NAMESPACE")]
     found = f"server {info.server_version}, namespace {client.namespace}"
     return [Finding("Temporal", State.OK, found)]
 
@@ -214,6 +221,13 @@ _IN_TEMPORAL: tuple[tuple[str, Check, bool], ...] = (
 )
 
 
+_READ = "see docs/operations.md"
+_MENDS = {
+    "root key": "set TENANTOPS_ROOT_KEY_FILE to the key that it was encrypted with "
+    "(docs/operations.md, The root key)"
+}
+
+
 async def _run(
     name: str, check: Check, services: "Services", seconds: float, *, on: bool = True
 ) -> list[Finding]:
@@ -226,7 +240,7 @@ async def _run(
         return [Finding(name, State.FAILED, f"no answer within {seconds:g} s", "see its logs")]
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
         problem, _, mend = explain(error).message.partition("; ")
-        return [Finding(name, State.FAILED, problem, mend)]
+        return [Finding(name, State.FAILED, problem, mend or _MENDS.get(name, _READ))]
 
 
 def _is_good(findings: list[Finding]) -> bool:

@@ -1,7 +1,9 @@
 """`tenantops doctor` and `tenantops migrate`: each part missing is named with its mend."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -80,6 +82,27 @@ async def test_doctor_without_temporal_skips_what_stands_on_it(settled: Terminal
     assert checks["Temporal"]["mend"].startswith("check TEMPORAL_ADDRESS")
 
 
+async def test_doctor_names_a_namespace_that_is_not_there(settled: Terminal) -> None:
+    temporal = (await _checks(settled, TEMPORAL_NAMESPACE="nope"))["Temporal"]
+    assert (temporal["state"], temporal["detail"]) == (
+        "failed",
+        "the server has no namespace nope",
+    )
+    assert "TEMPORAL_NAMESPACE" in temporal["mend"]
+
+
+async def test_doctor_on_a_stack_that_broke_leads_back_to_it(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    folder = tmp_path / "stack"
+    folder.mkdir()
+    (folder / "environment.json").write_text(json.dumps({"DATABASE_URL": LOST_DATABASE}))
+    terminal.variables |= {"DATABASE_URL": LOST_DATABASE, "TENANTOPS_DEVSTACK_DIR": str(folder)}
+    checks = await _checks(terminal, TEMPORAL_ADDRESS=NOWHERE)
+    assert checks["PostgreSQL"]["mend"] == "run `tenantops stack start`"
+    assert checks["Temporal"]["mend"] == "run `tenantops stack start`"
+
+
 async def test_doctor_without_postgresql_still_looks_at_temporal(terminal: Terminal) -> None:
     checks = await _checks(terminal, DATABASE_URL=LOST_DATABASE)
     assert _states(checks, "failed") == {"PostgreSQL", "worker"}
@@ -98,6 +121,7 @@ async def test_doctor_with_another_root_key_says_so(office: Terminal) -> None:
     other = generate_root_key()
     checks = await _checks(office, TENANTOPS_ROOT_KEY_FILE="", TENANTOPS_ROOT_KEY=other)
     assert _states(checks, "failed") == {"root key"}
+    assert "TENANTOPS_ROOT_KEY_FILE" in checks["root key"]["mend"]
     assert other not in "".join(office.shown)
 
 
