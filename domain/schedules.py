@@ -12,18 +12,20 @@ One slot a day at most (behaviour row 82). On a day on which the clocks change:
   computes: any other choice would wait for a fire that never comes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 # How far apart the clocks of two hosts may be: a fire reaches a host whose clock is behind.
 CLOCK_TOLERANCE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
+_SECOND = timedelta(seconds=1)
 _WEEKDAYS = range(1, 8)
 
 
@@ -135,8 +137,10 @@ def dst_warnings(spec: ScheduleSpec, start: datetime, years: int = 2) -> list[Ds
     """List the days in the coming years on which the schedule is skipped or ambiguous."""
     zone = ZoneInfo(spec.timezone)
     first = start.astimezone(zone).date()
-    days = (first + n * _DAY for n in range(years * 366))
-    return [warning for day in days if (warning := _warning_on(spec, zone, day)) is not None]
+    days = [first + n * _DAY for n in range(years * 366)]
+    advice = _safe_times(zone, days)
+    found = (_warning_on(spec, zone, day, advice) for day in days)
+    return [warning for warning in found if warning is not None]
 
 
 def _slot_on(spec: ScheduleSpec, zone: ZoneInfo, day: date) -> datetime | None:
@@ -155,7 +159,7 @@ def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
     return moment.astimezone(zone).utcoffset() or timedelta(0)
 
 
-def _warning_on(spec: ScheduleSpec, zone: ZoneInfo, day: date) -> DstWarning | None:
+def _warning_on(spec: ScheduleSpec, zone: ZoneInfo, day: date, mend: str) -> DstWarning | None:
     if not _is_due_on(spec, day):
         return None
     wall = datetime.combine(day, spec.time_of_day, zone)
@@ -164,8 +168,6 @@ def _warning_on(spec: ScheduleSpec, zone: ZoneInfo, day: date) -> DstWarning | N
         return None
     slot = _slot_on(spec, zone, day)
     when = f"{spec.time_of_day:%H:%M} on {day} in {spec.timezone}"
-    starts, ends = _affected_times(zone, wall)
-    mend = f"a time before {starts:%H:%M} or from {ends:%H:%M} on is not affected"
     if slot is None:
         advice = f"{when} does not exist: no backup that day; {mend}"
         return DstWarning(day, DstEffect.SKIPPED, None, advice)
@@ -173,17 +175,38 @@ def _warning_on(spec: ScheduleSpec, zone: ZoneInfo, day: date) -> DstWarning | N
     return DstWarning(day, DstEffect.REPEATED, slot, advice)
 
 
-def _affected_times(zone: ZoneInfo, wall: datetime) -> tuple[datetime, datetime]:
+def _safe_times(zone: ZoneInfo, days: Sequence[date]) -> str:
+    """Say which wall clock times no change of the clocks touches, in spring and autumn alike."""
+    noons = [datetime.combine(day, time(12), zone).astimezone(UTC) for day in days]
+    windows: list[tuple[time, time]] = []
+    for window in sorted(
+        {
+            _affected_times(zone, low, high)
+            for low, high in pairwise(noons)
+            if _offset(zone, low) != _offset(zone, high)
+        }
+    ):
+        if windows and windows[-1][0] < windows[-1][1] and window[0] <= windows[-1][1]:
+            windows[-1] = (windows[-1][0], max(windows[-1][1], window[1]))
+        else:
+            windows.append(window)
+    if len(windows) == 1 and windows[0][0] < windows[0][1]:
+        starts, ends = windows[0]
+        return f"a time before {starts:%H:%M} or from {ends:%H:%M} on is not affected"
+    spans = " and ".join(f"{starts:%H:%M} to {ends:%H:%M}" for starts, ends in windows)
+    return f"a time outside of {spans} is not affected"
+
+
+def _affected_times(zone: ZoneInfo, low: datetime, high: datetime) -> tuple[time, time]:
     """Return the wall clock times between which the clocks jump, in order."""
-    low = wall.replace(fold=0).astimezone(UTC) - _DAY / 2
-    high = low + _DAY
     old, new = _offset(zone, low), _offset(zone, high)
-    while high - low > _MINUTE:
+    while high - low > _SECOND:
         middle = low + (high - low) / 2
         low, high = (middle, high) if _offset(zone, middle) == old else (low, middle)
-    changed = (high + _MINUTE / 2).replace(second=0, microsecond=0)
+    # Clocks change on the minute.
+    changed = high.replace(second=0, microsecond=0)
     first, second = sorted((changed + old, changed + new))
-    return first, second
+    return first.time(), second.time()
 
 
 @lru_cache(maxsize=1)

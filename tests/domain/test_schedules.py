@@ -155,6 +155,27 @@ def test_dst_warnings_advice_names_the_hours_that_are_not_affected(index: int) -
 
 
 @pytest.mark.parametrize(
+    ("zone", "hour", "minute", "advice"),
+    [
+        # 02:30 does not exist there in spring.
+        ("America/New_York", 1, 30, "a time before 01:00 or from 03:00 on is not affected"),
+        ("America/New_York", 2, 30, "a time before 01:00 or from 03:00 on is not affected"),
+        ("Australia/Lord_Howe", 1, 45, "a time before 01:30 or from 02:30 on is not affected"),
+        (
+            "America/Santiago",
+            0,
+            30,
+            "a time outside of 00:00 to 01:00 and 23:00 to 00:00 is not affected",
+        ),
+    ],
+)
+def test_dst_warnings_advice_holds_in_spring_and_in_autumn(
+    zone: str, hour: int, minute: int, advice: str
+) -> None:
+    assert dst_warnings(daily(zone, hour, minute), START)[0].advice.endswith(advice)
+
+
+@pytest.mark.parametrize(
     "spec",
     [
         pytest.param(daily("Europe/Vienna", 3), id="at the end of the gap"),
