@@ -33,6 +33,8 @@ from commands.session import Options, Session, execute
 from domain.capabilities import Capability
 
 if TYPE_CHECKING:
+    from services.schedule_sync import SavedSchedule
+    from services.schedules import ScheduleService
     from storage.schedules import StoredSchedule
 
 app = command_group("Backup schedules, which Temporal fires.")
@@ -220,7 +222,7 @@ def update(
 def _change(verb: str, said: str, schedule: str, tenant: str | None, options: Options) -> None:
     async def work(session: Session) -> None:
         actor = await session.actor(Capability.BACKUPS_MANAGE)
-        found = await _find(session, schedule, tenant, include_archived=True)
+        found = await _find(session, schedule, tenant, is_archived=verb == "restore")
         service = await session.services.schedules()
         change = {
             "pause": service.pause,
@@ -228,10 +230,21 @@ def _change(verb: str, said: str, schedule: str, tenant: str | None, options: Op
             "archive": service.archive,
             "restore": service.restore,
         }[verb]
-        saved = await change(actor, found.workspace_id, found.id)
+        if verb in ("archive", "restore") and found.is_archived is (verb == "archive"):
+            saved = await _unchanged(service, found)
+        else:
+            saved = await change(actor, found.workspace_id, found.id)
         await report_saved(session, saved, [], said)
 
     execute(work, options)
+
+
+async def _unchanged(service: "ScheduleService", stored: "StoredSchedule") -> "SavedSchedule":
+    """Return a schedule that is as wanted, told to Temporal if that was still to be done."""
+    from services.schedule_sync import SavedSchedule, SyncState
+
+    states = {} if stored.is_synced else await service.sync_pending()
+    return SavedSchedule(stored, states.get(stored.id, SyncState.SYNCED))
 
 
 @app.command("pause", epilog=examples("tenantops schedule pause nightly"))
@@ -298,7 +311,7 @@ def delete(
 
     async def work(session: Session) -> None:
         actor = await session.actor(Capability.BACKUPS_MANAGE)
-        found = await _find(session, schedule, tenant, include_archived=True)
+        found = await _find(session, schedule, tenant, is_archived=True)
         service = await session.services.schedules()
         await service.delete(actor, found.workspace_id, found.id)
         session.screen.show(
@@ -325,6 +338,9 @@ def next_times(
         slots = next_slots(found.definition.spec, datetime.now(UTC), count)
         document = {"schedule_id": found.id, "is_enabled": found.is_enabled, "next": slots}
         session.screen.show(document, lambda: [slots_table(found.definition.spec, slots)])
+        if found.is_archived or not found.is_enabled:
+            state = "archived" if found.is_archived else "paused"
+            session.screen.note(f"It is {state}: none of these will fire.")
 
     execute(work, Options(as_json=as_json, workspace=workspace))
 
@@ -373,11 +389,18 @@ def sync(as_json: JsonOption = False) -> None:
 
 
 async def _find(
-    session: Session, wanted: str, tenant: str | None, *, include_archived: bool = False
+    session: Session, wanted: str, tenant: str | None, *, is_archived: bool = False
 ) -> "StoredSchedule":
+    """Return the schedule that is meant; among several of one name an archived one, or a live."""
     home = await session.workspace()
     tenant_id = (await session.tenant(tenant, "--tenant")).id if tenant else None
     service = await session.services.schedules()
-    known = await service.list_schedules(home.id, tenant_id, include_archived=include_archived)
-    chosen = choose([NamedSchedule(entry) for entry in known], wanted, "SCHEDULE", "schedule")
+    known = await service.list_schedules(home.id, tenant_id, include_archived=True)
+    chosen = choose(
+        [NamedSchedule(entry) for entry in known],
+        wanted,
+        "SCHEDULE",
+        "schedule",
+        prefer=lambda entry: entry.stored.is_archived is is_archived,
+    )
     return chosen.stored

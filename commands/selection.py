@@ -33,16 +33,20 @@ def choose(
     kind: str,
     *,
     also: Callable[[Thing], str] | None = None,
+    prefer: Callable[[Thing], bool] | None = None,
 ) -> Thing:
     """Return the one thing that is meant: by its name, by an id, or by the start of its id.
 
-    `also` gives a further id, such as the one at Microsoft. Raises InputError naming the choices.
+    `also` gives a further id, such as the one at Microsoft. `prefer` decides among several of one
+    name. Raises InputError naming the choices.
     """
     text = wanted.strip()
     exact = [thing for thing in known if text in _ids(thing, also) or text == thing.name]
     found = exact or [thing for thing in known if text.lower() == thing.name.lower()]
     if not found and len(text) >= _SHORTEST_PREFIX:
         found = [thing for thing in known if str(thing.id).startswith(text.lower())]
+    if prefer is not None and len(found) > 1:
+        found = [thing for thing in found if prefer(thing)] or found
     if len(found) == 1:
         return found[0]
     if found:

@@ -109,6 +109,29 @@ async def test_lifecycle_pause_resume_archive_restore_delete(
 
 
 @pytest.mark.usefixtures("nightly")
+async def test_archived_schedule_is_shown_and_archiving_twice_is_harmless(
+    settled: Terminal,
+) -> None:
+    for verb in ("archive", "archive"):
+        archived = await settled.json("schedule", verb, "nightly")
+        assert archived["schedule"]["is_archived"] is True
+        assert archived["sync"] == "synced"
+    shown = await settled("schedule", "show", archived["schedule"]["id"])
+    assert "archived" in shown.stdout
+    refused = await settled("schedule", "update", "nightly", "--at", "03:00", code=2)
+    assert "the schedule is archived; restore it first" in refused.stderr
+    assert "none of these will fire" in (await settled("schedule", "next", "nightly")).stderr
+    # A live one of the same name is meant first, but not by `restore`.
+    await settled("schedule", "create", "nightly", "Contoso", "--at", "04:00")
+    live = (await settled.json("schedule", "show", "nightly"))["schedule"]
+    assert live["is_archived"] is False
+    await settled("schedule", "update", live["id"], "--name", "other")
+    for _ in range(2):
+        restored = await settled.json("schedule", "restore", "nightly")
+        assert restored["schedule"]["is_archived"] is False
+
+
+@pytest.mark.usefixtures("nightly")
 async def test_list_and_show_are_readable(settled: Terminal) -> None:
     listed = (await settled("schedule", "list", "--tenant", "Contoso")).stdout
     assert "daily 02:30 Europe/Vienna" in listed
