@@ -34,7 +34,7 @@ class RunRecordingActivities:
         A run ahead whose caller died before starting it would stand in the line for ever.
         """
         with safe_errors("await_turn"):
-            ahead = await self._gate.ahead_of(run, activity.info().attempt)
+            ahead = await self._gate.ahead_of(run, own_workflow_id(), activity.info().attempt)
             if ahead is not None:
                 await self._starts.start_if_lost(ahead.run_id)
                 raise RetryLaterError("waiting_for_turn", ahead.look_again_after)

@@ -5,6 +5,7 @@ because a local activity is executed again after a kill (D4).
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
@@ -24,12 +25,12 @@ from contracts.runs import (
 )
 from domain.failures import Failure
 from domain.operation_types import BACKUP_TYPES, OperationType, definition
-from domain.resource_types.registry import backup_types, resource_type
+from domain.resource_types.registry import RESOURCE_TYPES, backup_types, resource_type
 from domain.runs import RunOutcome, RunStatus
 from services.captures import CaptureService
 from services.operation_runs import OperationRunService
 from services.prerequisites import Prerequisites
-from services.run_errors import UnknownRunError
+from services.run_errors import NotOwnerError, RunAlreadyClosedError, UnknownRunError
 from services.start_plans import Deadlines
 from storage.admissions import run_ahead
 from storage.captures import select_results
@@ -99,6 +100,7 @@ class RunGate:
                 # Admission locks schedule and connection before it meets the run; the other order
                 # here would be a deadlock with every start that arrives while a run begins.
                 refusal = await self._prerequisites.recheck(connection, found)
+                refusal = refusal or _unreadable_selection(found)
             claimed = await self._runs.claim(run_id, owner, within=connection)
             run = claimed.run
             if definition(OperationType(run.type)).workflow_type != call.workflow_type:
@@ -109,9 +111,14 @@ class RunGate:
                 return self._begun(run)
             return await self._begin_queued(connection, run, owner, refusal)
 
-    async def ahead_of(self, run: OwnedRun, attempt: int) -> RunAhead | None:
-        """Return the run just ahead, or None when it is this run's turn."""
+    async def ahead_of(self, run: OwnedRun, workflow_id: str, attempt: int) -> RunAhead | None:
+        """Return the run just ahead, or None when it is this run's turn; a sign of life as well."""
         async with self._engine.begin() as connection:
+            # Ended meanwhile, it is told so when it asks to begin.
+            with suppress(NotOwnerError, RunAlreadyClosedError):
+                await self._runs.record_progress(
+                    run.operation_run_id, _owner(run, workflow_id), within=connection
+                )
             ahead = await run_ahead(connection, run.operation_run_id)
         if ahead is None:
             return None
@@ -231,6 +238,13 @@ def selected_types(run: RunRecord) -> tuple[str, ...]:
     if isinstance(selection, list):
         return tuple(str(key) for key in selection)
     return tuple(entry.key for entry in backup_types())
+
+
+def _unreadable_selection(run: RunRecord) -> str | None:
+    """Return why a backup cannot read its selection: a type that this version does not have."""
+    if run.type in BACKUP_TYPES and not RESOURCE_TYPES.keys() >= set(selected_types(run)):
+        return "input_invalid"
+    return None
 
 
 def lane_plans(keys: Sequence[str]) -> tuple[LanePlan, ...]:

@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.operations import OperationRequest
 from domain.capabilities import Role, capabilities_of
 from services.admission import AdmissionService
+from services.captures import CaptureService
 from services.operation_runs import OperationRunService
 from services.prerequisites import Prerequisites
+from services.run_gate import GatePolicy, RunGate
 from services.start_plans import Deadlines, StartPlans
 from storage.tables import (
     backup_schedules,
@@ -21,6 +23,7 @@ from storage.tables import (
     principals,
     provider_connections,
 )
+from tests.services.content_rows import tenant_keys
 from tests.services.tenancy import Tenancy, add_tenancy
 
 PRINCIPAL = "nightly-jobs"
@@ -128,3 +131,14 @@ class Desk:
 
 def parsed(request: Any) -> OperationRequest:
     return OperationRequest.model_validate(request)
+
+
+def gate_of(desk: Desk) -> RunGate:
+    keys = tenant_keys(desk.engine)
+    return RunGate(
+        engine=desk.engine,
+        runs=desk.runs,
+        prerequisites=Prerequisites(clock=now),
+        captures=CaptureService(engine=desk.engine, keys=keys, clock=now, new_id=uuid4),
+        policy=GatePolicy(deadlines=Deadlines()),
+    )

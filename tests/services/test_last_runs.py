@@ -13,18 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.admission import AdmissionCall
 from contracts.runs import BeginCall, CompleteCall, Ending, OwnedRun
 from domain.runs import RunOutcome
-from services.captures import CaptureService
-from services.prerequisites import Prerequisites
-from services.run_gate import GatePolicy, RunGate
-from services.start_plans import Deadlines
 from storage.engine import create_engine
 from storage.run_lookup import find_run
 from storage.runs import Owner, RunRecord
 from storage.schedules import change_schedule, lock_schedule
 from storage.tables import backup_schedules, provider_connections
 from tests.eventually import eventually
-from tests.services.admitting import Desk, Ground, add_ground, now
-from tests.services.content_rows import tenant_keys
+from tests.services.admitting import Desk, Ground, add_ground, gate_of, now
 
 RUN_NOW = "backup_schedule.run_now"
 RETRY = "backup_schedule.retry"
@@ -233,17 +228,6 @@ async def test_admission_begin_end_and_edits_at_once_never_deadlock(
     stored = [await find_run(desk.engine, run.id) for run in seen]
     assert all(run is not None and not run.status.is_active for run in stored)
     assert (await last_run(desk, ground))[0] == await newest_end(desk)
-
-
-def gate_of(desk: Desk) -> RunGate:
-    keys = tenant_keys(desk.engine)
-    return RunGate(
-        engine=desk.engine,
-        runs=desk.runs,
-        prerequisites=Prerequisites(clock=now),
-        captures=CaptureService(engine=desk.engine, keys=keys, clock=now, new_id=uuid4),
-        policy=GatePolicy(deadlines=Deadlines()),
-    )
 
 
 async def edit(desk: Desk, ground: Ground) -> None:
