@@ -22,6 +22,7 @@ from activities.run_recording import RunRecordingActivities
 from services.assembly import Services, open_services
 from services.logs import configure_logging
 from services.process_exit import run_and_exit
+from services.process_memory import return_freed_memory
 from services.search_attributes import register_and_verify
 from settings import load_settings_or_stop
 from workflows.backup import BackupWorkflow
@@ -117,6 +118,7 @@ async def _serve() -> None:
 
 def main() -> None:
     """Run the worker until it is drained; what `tenantops worker` does."""
+    return_freed_memory()
     asyncio.run(_serve())
 
 

@@ -33,8 +33,8 @@ from graph.links import path_segment, with_query
 from graph.paging import JsonObject, Page
 
 _MARK_HEX_DIGITS = 16
-# Enough to hide the latency of list pages that hold 25 objects.
-_SLICES_AHEAD = 3
+# Enough to read while a step is stored; more of them would be held in memory only.
+_SLICES_AHEAD = 1
 
 
 @dataclass(frozen=True, slots=True)

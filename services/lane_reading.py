@@ -8,7 +8,7 @@ closed with the last reason they met, so that no run waits for ever.
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -143,10 +143,12 @@ class LaneReader:
                 await self._wait(open_types)
 
     async def _read_due(self, client: GraphClient, run: ReadingRun, due: list[str]) -> None:
-        slots = asyncio.Semaphore(TYPES_AT_ONCE)
+        slots, bulk = asyncio.Semaphore(TYPES_AT_ONCE), asyncio.Lock()
 
         async def read_one(key: str) -> None:
-            async with slots:
+            # A bulky type waits for its turn outside of the slots that others can use.
+            turn = bulk if resource_type(key).is_bulky else nullcontext()
+            async with turn, slots:
                 self._reading = key
                 await self._read_type(client, run, key)
 

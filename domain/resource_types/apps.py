@@ -163,7 +163,8 @@ MOBILE_APP = ResourceType(
             only_if_positive=("dependentAppCount", "supersedingAppCount", "supersededAppCount"),
         ),
     ),
-    slice_size=50,
+    slice_size=20,
+    is_bulky=True,
     belongs=_is_tenant_app,
     volatile=(
         *ASSIGNED_VOLATILE,

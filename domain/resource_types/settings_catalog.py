@@ -53,6 +53,7 @@ SETTINGS_CATALOG = ResourceType(
     list_path="/deviceManagement/configurationPolicies",
     item=ItemRead(query="$expand=settings,assignments"),
     follow_ups=(_SETTINGS, EXPANDED_ASSIGNMENTS),
+    is_bulky=True,
     name_property="name",
     volatile=(*ASSIGNED_VOLATILE, "settingCount", "creationSource", "priorityMetaData"),
     unordered=(*USUAL_UNORDERED, _SETTINGS_UNORDERED),

@@ -161,7 +161,8 @@ class ResourceType:
     version: `v1.0` or `beta`. list_path, list_query: first request; the query is written plainly
     and quoted by the reader. item: how the whole object is read; null when the list has it.
     slice_size: objects that are read in detail before they are handed on, which bounds memory
-    and what one long wait can undo. belongs: whether an element of the list is of this type; each
+    and what one long wait can undo. is_bulky: whether a large tenant has most of its bytes here; of
+    such types one is read at a time. belongs: whether an element of the list is of this type; each
     element of a shared collection belongs to exactly one type. It decides about new objects only:
     one that was captured is read on for as long as it exists. name_property: display name.
     volatile: patterns left out of the canonical form. positional_ids: lists whose element ids are
@@ -185,6 +186,7 @@ class ResourceType:
     follow_ups: tuple[FollowUp, ...] = ()
     encrypted_values: EncryptedValues | None = None
     slice_size: int = 100
+    is_bulky: bool = False
     belongs: Callable[[Document], bool] = _every_document
     name_property: str = "displayName"
     volatile: tuple[str, ...] = ()

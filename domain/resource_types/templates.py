@@ -32,6 +32,7 @@ ADMIN_TEMPLATE = ResourceType(
         ),
     ),
     slice_size=4,
+    is_bulky=True,
     volatile=(
         *ASSIGNED_VOLATILE,
         "policyConfigurationIngestionType",
