@@ -41,6 +41,54 @@ _CANCEL_SECONDS = 10.0
 _CANCEL_POLL_SECONDS = 0.2
 
 
+def _startable(text: str) -> OperationType:
+    """Return a type that a run can have; the others are known, and nothing starts them yet."""
+    known = [type_.value for type_ in OperationType if definition(type_).startable]
+    if text not in known:
+        raise typer.BadParameter(f"give one of {', '.join(known)}")
+    return OperationType(text)
+
+
+TypesOption = Annotated[
+    list[OperationType] | None,
+    typer.Option(
+        "--type",
+        metavar="TYPE",
+        parser=_startable,
+        help="Only this type of operation; repeatable.",
+    ),
+]
+StatusesOption = Annotated[
+    list[RunStatus] | None,
+    typer.Option(
+        "--status", metavar="STATUS", help="Only queued, running or completed ones; repeatable."
+    ),
+]
+OutcomesOption = Annotated[
+    list[RunOutcome] | None,
+    typer.Option(
+        "--outcome",
+        metavar="OUTCOME",
+        help="Only pending, succeeded, partially_succeeded, blocked, failed or cancelled ones; "
+        "repeatable.",
+    ),
+]
+InitiatorOption = Annotated[
+    str | None,
+    typer.Option("--initiator", metavar="NAME", help="Only runs started by this name."),
+]
+SinceOption = Annotated[
+    str, typer.Option("--since", metavar="WHEN", help="Created since: 12h, 7d, 2026-11-23.")
+]
+LimitOption = Annotated[
+    int, typer.Option("--limit", "-n", metavar="N", min=1, help="Runs on one page.")
+]
+CursorOption = Annotated[
+    str | None,
+    typer.Option("--cursor", metavar="TEXT", help="Go on after the page that gave this cursor."),
+]
+
+
 @app.command(
     "list",
     epilog=examples(
@@ -50,44 +98,13 @@ _CANCEL_POLL_SECONDS = 0.2
 )
 def list_runs(
     tenant: TenantOption = None,
-    type_: Annotated[
-        list[OperationType] | None,
-        typer.Option("--type", metavar="TYPE", help="Only this type of operation; repeatable."),
-    ] = None,
-    status: Annotated[
-        list[RunStatus] | None,
-        typer.Option(
-            "--status",
-            metavar="STATUS",
-            help="Only queued, running or completed ones; repeatable.",
-        ),
-    ] = None,
-    outcome: Annotated[
-        list[RunOutcome] | None,
-        typer.Option(
-            "--outcome",
-            metavar="OUTCOME",
-            help="Only pending, succeeded, partially_succeeded, blocked, failed or cancelled ones; "
-            "repeatable.",
-        ),
-    ] = None,
-    initiator: Annotated[
-        str | None,
-        typer.Option("--initiator", metavar="NAME", help="Only runs started by this name."),
-    ] = None,
-    since: Annotated[
-        str,
-        typer.Option("--since", metavar="WHEN", help="Created since: 12h, 7d, 2026-11-23."),
-    ] = "30d",
-    limit: Annotated[
-        int, typer.Option("--limit", "-n", metavar="N", min=1, help="Runs on one page.")
-    ] = 25,
-    cursor: Annotated[
-        str | None,
-        typer.Option(
-            "--cursor", metavar="TEXT", help="Go on after the page that gave this cursor."
-        ),
-    ] = None,
+    type_: TypesOption = None,
+    status: StatusesOption = None,
+    outcome: OutcomesOption = None,
+    initiator: InitiatorOption = None,
+    since: SinceOption = "30d",
+    limit: LimitOption = 25,
+    cursor: CursorOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -93,6 +93,8 @@ async def test_list_filters_and_pages(office: Terminal, backup: dict[str, Any]) 
     second = await office.json("runs", "list", "-n", "1", "--cursor", first["next_cursor"])
     assert first["runs"][0]["created_at"] > second["runs"][0]["created_at"]
     await office("runs", "list", "--cursor", "made-up", code=2)
+    refused = await office("runs", "list", "--type", "restore.execute", code=2)
+    assert "drift.generate" not in refused.stderr
     assert "More with --cursor" in (await office("runs", "list", "-n", "1")).stderr
 
 
