@@ -8,7 +8,6 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from contracts.operations import OperationDecision
 from domain.runs import RunStatus
@@ -31,14 +30,6 @@ BLIND_REQUESTS = 20
 Kill = Callable[[Ground, RunRecord], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Undisturbed:
-    """A run that nobody killed anything under, and the requests that it took."""
-
-    run: RunRecord
-    requests: int
-
-
 def moments(requests: int, kills: int, seed: int) -> list[int]:
     """Return the moments of a round: one somewhere in each of as many equal parts of the run."""
     part = requests * LAST_MOMENT / kills
@@ -46,15 +37,15 @@ def moments(requests: int, kills: int, seed: int) -> list[int]:
     return [int(part * (number + draw.random())) + 1 for number in range(kills)]
 
 
-async def undisturbed_run(ground: Ground, seconds: float) -> Undisturbed:
-    """Back up with one worker and leave it in peace."""
+async def undisturbed_run(ground: Ground, seconds: float) -> tuple[RunRecord, int]:
+    """Back up with one worker, leave it in peace, and count the requests that it took."""
     await ground.worker.start()
     started, before = time.monotonic(), served(ground)
     run = await ground.product.finished(await ground.product.start(BACKUP), seconds)
     requests = served(ground) - before
     ground.worker.stop()
     logger.info("undisturbed: %d requests in %.1f s", requests, time.monotonic() - started)
-    return Undisturbed(run, requests)
+    return run, requests
 
 
 async def disturbed_run(ground: Ground, kill: Kill, at: Sequence[int], seconds: float) -> RunRecord:

@@ -11,19 +11,9 @@ import pytest
 import pytest_asyncio
 
 from devstack.graph_service import GraphConfig, GraphService, Profile, running_graph
-from tests.end_to_end.kill_ground import Servers, killable_servers, open_ground
-from tests.end_to_end.kill_rounds import (
-    Kill,
-    Undisturbed,
-    disturbed_run,
-    kill_postgres,
-    kill_temporal,
-    kill_worker,
-    moments,
-    undisturbed_run,
-)
-from tests.end_to_end.remains import Remains, remains_of
-from tests.end_to_end.truth import PLACES, ids_of
+from tests.end_to_end.kill_comparison import Twin, assert_round_leaves_the_same, make_twin
+from tests.end_to_end.kill_ground import Servers, killable_servers
+from tests.end_to_end.kill_rounds import Kill, kill_postgres, kill_temporal, kill_worker
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -48,31 +38,14 @@ async def graph() -> AsyncIterator[GraphService]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def twin(
     servers: Servers, graph: GraphService, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Undisturbed, Remains]:
-    """What a run leaves that nobody disturbed, and what it needed."""
-    async with open_ground(servers, graph, tmp_path_factory.mktemp("twin")) as ground:
-        done = await undisturbed_run(ground, SECONDS)
-        return done, await remains_of(ground.product, done.run)
+) -> Twin:
+    return await make_twin(servers, graph, tmp_path_factory.mktemp("twin"), seconds=SECONDS)
 
 
 @pytest.mark.parametrize("kill", [kill_worker, kill_postgres, kill_temporal])
-async def test_backup_under_kills_leaves_what_an_undisturbed_one_leaves(
-    servers: Servers,
-    graph: GraphService,
-    twin: tuple[Undisturbed, Remains],
-    tmp_path: Path,
-    kill: Kill,
+async def test_backup_under_six_kills_leaves_what_an_undisturbed_one_leaves(
+    servers: Servers, graph: GraphService, twin: Twin, tmp_path: Path, kill: Kill
 ) -> None:
-    undisturbed, expected = twin
-    async with open_ground(servers, graph, tmp_path) as ground:
-        at = moments(undisturbed.requests, KILLS, SEED)
-        run = await disturbed_run(ground, kill, at, SECONDS)
-        found = await remains_of(ground.product, run)
-
-    assert found == expected
-    assert expected.outcome == "succeeded"
-    assert {key: set(ids) for key, ids in found.documents.items()} == {
-        key: set(ids_of(graph, key)) for key in PLACES
-    }
-    assert found.rows["operation_run_steps"] == found.rows["run_leases"] == 0
-    assert found.rows["operation_runs"] == found.rows["backup_sets"] == 1
+    await assert_round_leaves_the_same(
+        servers, graph, tmp_path, twin, kill, kills=KILLS, seed=SEED, seconds=SECONDS
+    )
