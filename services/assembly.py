@@ -197,7 +197,11 @@ class Services:
     def reading(self) -> LaneReading:
         """Reading of lanes."""
         return LaneReading(
-            engine=self.engine, captures=self.captures, access=self.access, clock=now
+            engine=self.engine,
+            runs=self.runs,
+            captures=self.captures,
+            access=self.access,
+            clock=now,
         )
 
     @cached_property

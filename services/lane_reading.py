@@ -29,7 +29,9 @@ from graph.tasks import gather
 from services.capture_records import Delay, TypeProgress
 from services.captures import CaptureService
 from services.graph_access import GraphAccess
+from services.operation_runs import OperationRunService
 from services.run_errors import NotOwnerError, RunAlreadyClosedError, UnknownRunError
+from services.signs_of_life import signs_of_life
 from services.type_reading import ReadingRun, TypeReading
 from storage.run_lookup import find_run
 from storage.runs import Owner
@@ -69,11 +71,13 @@ class LaneReading:
         self,
         *,
         engine: AsyncEngine,
+        runs: OperationRunService,
         captures: CaptureService,
         access: GraphAccess,
         clock: Callable[[], datetime],
     ) -> None:
         self.engine = engine
+        self.runs = runs
         self.captures = captures
         self.access = access
         self.clock = clock
@@ -95,6 +99,7 @@ class LaneReader:
         self._reading: str | None = None
         self._done = 0
         self._objects = 0
+        self._postponed = 0
         self._broken: dict[str, int] = {}
 
     def progress(self) -> Progress:
@@ -125,11 +130,20 @@ class LaneReader:
         )
         self._connection_id = UUID(str(run.context["provider_connection_id"]))
         try:
-            async with self._ground.access.client(self._connection_id) as client:
+            async with (
+                signs_of_life(self._steps, self._record_progress),
+                self._ground.access.client(self._connection_id) as client,
+            ):
                 await self._read_types(client, reading_run)
         except GraphCredentialRefusedError as refused:
             await self._close_open(refused)
         return await self._result()
+
+    def _steps(self) -> object:
+        return self._done, self._objects, self._postponed
+
+    async def _record_progress(self) -> None:
+        await self._ground.runs.record_progress(self._run_id, self._owner)
 
     async def _read_types(self, client: GraphClient, run: ReadingRun) -> None:
         while open_types := await self._open_types():
@@ -222,6 +236,7 @@ class LaneReader:
 
     async def _postpone(self, key: str, delay: Delay) -> None:
         await self._ground.captures.postpone_type(self._run_id, self._owner, key, delay)
+        self._postponed += 1
         logger.info(
             "type steps aside", extra={"resource_type": key, "reason_code": delay.reason_code}
         )
