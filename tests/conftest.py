@@ -30,10 +30,14 @@ FOREIGN_VARIABLES = ("DATABASE_URL", "TEMPORAL_", "TENANTOPS_")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Forget the shell's servers, and let SIGTERM run the finalizers."""
+    """Forget the shell's servers, let SIGTERM run the finalizers, and heed Ctrl-C.
+
+    A shell starts background jobs with SIGINT ignored, and the processes of tests inherit that.
+    """
     for name in [name for name in os.environ if name.startswith(FOREIGN_VARIABLES)]:
         del os.environ[name]
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,9 +71,14 @@ class Terminal:
         """Start a command as a process of its own."""
         return subprocess.Popen(
             [*PROGRAM, *arguments],
-            env={**os.environ, **self.variables},
+            env=_without_size(os.environ) | {"TERM": "xterm"} | self.variables,
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             text=True,
         )
+
+
+def _without_size(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return variables that do not overrule the size of a terminal."""
+    return {name: value for name, value in variables.items() if name not in {"COLUMNS", "LINES"}}

@@ -133,10 +133,6 @@ async def assert_answer_kept(stack: Stack) -> None:
     assert await query(stack, "SELECT answer FROM kept") == 42
 
 
-# A shell starts background jobs with SIGINT ignored, and their children inherit that.
-HEED_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-
-
 @pytest.fixture
 def owner() -> Iterator[Owner]:
     """Start Python code as a process of its own that prints one line when it is ready."""
@@ -144,7 +140,7 @@ def owner() -> Iterator[Owner]:
 
     def start(code: str) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
-            [sys.executable, "-c", HEED_INTERRUPTS + code],
+            [sys.executable, "-c", code],
             cwd=PROJECT,
             stdout=subprocess.PIPE,
             text=True,
