@@ -4,6 +4,7 @@ A moment is a number of requests that Graph has served for the run. All are belo
 undisturbed run needs, and a killed one needs no fewer: so each kill falls within the run.
 """
 
+import asyncio
 import logging
 import random
 import time
@@ -75,9 +76,11 @@ def served(ground: Ground) -> int:
 
 async def served_at_least(ground: Ground, requests: int) -> None:
     """Wait until Graph has served so many requests."""
-    await eventually(
-        lambda: served(ground) >= requests, seconds=PATIENCE_SECONDS, interval=GLANCE_SECONDS
-    )
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while served(ground) < requests:
+        ground.worker.assert_running()
+        assert time.monotonic() < deadline, f"no request for long: {ground.worker.output}"
+        await asyncio.sleep(GLANCE_SECONDS)
 
 
 async def run_of(ground: Ground, decision: OperationDecision) -> RunRecord:

@@ -72,6 +72,11 @@ class WorkerProcess:
 
         await eventually(is_serving, seconds=START_SECONDS)
 
+    def assert_running(self) -> None:
+        """Hold that the present worker has not ended by itself."""
+        assert self._child is not None
+        assert self._child.is_running(), self._child.output()
+
     def kill(self) -> None:
         """Kill the worker as an out-of-memory killer does: no code of it runs any more."""
         assert self._child is not None
