@@ -47,7 +47,8 @@ COUNTS = {
     "deviceShellScripts": 5,
     "namedLocations": 4,
 }
-DEADLINE = "12s"
+# Twice what the rest of the tenant takes on a slow machine.
+DEADLINE = "20s"
 # As Intune words it (api.md d.4).
 NO_SCOPE = (
     "Application is not authorized to perform this operation. Application must have one of the"
@@ -72,6 +73,7 @@ def summary(run: RunRecord) -> dict[str, int]:
     return {key: run.summary_counts[key] for key in keys}
 
 
+@pytest.mark.long
 async def test_five_faults_in_one_backup_are_named_and_delete_nothing(
     hurried_product: Product,
 ) -> None:
@@ -176,6 +178,7 @@ LASTING: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.long
 async def test_faults_that_last_are_named_type_by_type(hurried_product: Product) -> None:
     product = hurried_product
     product.graph.control.clear_faults()

@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -110,16 +110,15 @@ async def test_pool_is_a_hard_limit(database_url: str) -> None:
 async def test_connections_that_the_server_closed_are_replaced_unnoticed(
     engine: AsyncEngine, maintenance_connection: asyncpg.Connection
 ) -> None:
+    made: list[Any] = []
+    event.listen(engine.sync_engine, "connect", lambda connection, _: made.append(connection))
     await asyncio.gather(*(fetch_alone(engine, "SELECT pg_sleep(0.05)") for _ in range(5)))
     (row,) = await fetch_alone(engine, "SELECT current_database() AS name")
     query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1"
     await maintenance_connection.execute(query, row["name"])
 
-    async def gone() -> Any:
-        none_left = "SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = $1"
-        return await maintenance_connection.fetchval(none_left, row["name"])
-
-    await eventually(gone)
+    # The server's last word and the end of the connection arrive one after the other.
+    await eventually(lambda: all(each.driver_connection.is_closed() for each in made))
     await asyncio.gather(*(fetch_alone(engine, "SELECT 1") for _ in range(5)))
     async with engine.begin() as connection:
         assert await connection.scalar(text("SELECT 1")) == 1
