@@ -185,6 +185,10 @@ class Stack:
             raise
         if state.supervisor is not None and state.supervisor.pid == supervisor.pid:
             write_private_text(self._started_with, self.configuration.to_json())
+        else:
+            # Another start was faster. Ours may not have looked yet, and would take over after a
+            # stop that comes in between.
+            end_processes([supervisor], (signal.SIGTERM, STOP_SECONDS))
         return state
 
     def _spawn_supervisor(self) -> ProcessIdentity:

@@ -82,6 +82,10 @@ def test_stack_started_by_several_at_once_is_one_stack(new_stack: NewStack) -> N
     with ThreadPoolExecutor(4) as pool:
         states = list(pool.map(lambda _: new_stack().start(), range(4)))
     assert len({state.supervisor for state in states}) == 1
+    # Not even one that is still starting, and would take over once the stack is stopped.
+    working = processes_of(new_stack().directory)
+    supervisors = [process.pid for process in working if "devstack" in process.cmdline()]
+    assert supervisors == [states[0].supervisor and states[0].supervisor.pid]
 
 
 @pytest.mark.long
