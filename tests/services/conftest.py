@@ -1,4 +1,4 @@
-"""A database that suites share when each of their tests works on a tenant of its own."""
+"""A database for each test, and one that suites share whose tests have a tenant of their own."""
 
 from collections.abc import AsyncIterator
 
@@ -9,7 +9,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from devstack.postgres import EmbeddedPostgres
 from storage.engine import create_engine
+from tests.services.admitting import Desk
 from tests.services.run_ground import RunGround, lay_ground
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """Engine on a migrated database of the test's own."""
+    engine = create_engine(database_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def desk(engine: AsyncEngine) -> Desk:
+    """Admission on that database."""
+    return Desk(engine)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -1,9 +1,7 @@
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
@@ -17,18 +15,10 @@ from services.account_errors import (
 )
 from services.accounts import AccountService
 from storage.accounts import StoredWorkspace
-from storage.engine import create_engine
 from storage.tables import audit_log
 from tests.services.tenancy import EDITOR, audited, now
 
 ENTRA = "6F1C7A52-9C3E-4C7F-8E57-0A6D2B1C9F10"
-
-
-@pytest_asyncio.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

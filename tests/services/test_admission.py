@@ -1,7 +1,6 @@
 """Admission: one request, one decision, one run (D2; behaviour rows 17, 20, 26, 28, 30, 33, 36)."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +13,6 @@ from contracts.admission import AdmissionCall, Admitted
 from contracts.operations import Decision
 from domain.runs import RunOutcome
 from storage.connections import lock_connections
-from storage.engine import create_engine
 from storage.run_lookup import find_run
 from storage.runs import Owner
 from storage.tables import backup_schedules, principals, provider_connections, tenants
@@ -23,18 +21,6 @@ from tests.services.admitting import PRINCIPAL, Desk, Ground, add_ground
 
 ROLE_SYNC = "directory_role_definitions.sync"
 RUN_NOW = "backup_schedule.run_now"
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
-def desk(engine: AsyncEngine) -> Desk:
-    return Desk(engine)
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
@@ -8,17 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.backup_sets import BackupSetNotFoundError, BackupSets
 from services.captures import FailedObject
 from services.set_comparison import SetComparison
-from storage.engine import create_engine
 from tests.services.capture_runs import FILTER, Backup, Item, Tenant, add_tenant, item, items
 from tests.services.content_rows import tenant_keys
 from tests.services.tenancy import add_tenancy
-
-
-@pytest_asyncio.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest_asyncio.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest_asyncio
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from storage.engine import create_engine
 from tests.services.capture_runs import (
     FILTER,
     RULES,
@@ -28,13 +26,6 @@ PAGE_SIZE = 40
 WRITTEN = (
     "operation_run_steps", "contents", "policies", "policy_versions", "operation_run_results",
 )  # fmt: skip
-
-
-@pytest_asyncio.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest_asyncio.fixture

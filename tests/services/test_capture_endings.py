@@ -1,5 +1,3 @@
-from collections.abc import AsyncIterator
-
 import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -7,18 +5,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.capture_results import is_suspicious_loss
 from domain.outcome import PermissionState
 from services.captures import FailedObject
-from storage.engine import create_engine
 from tests.services.capture_runs import FILTER, Item, Tenant, add_tenant, item, items
 from tests.services.content_rows import count_rows
 
 TOMBSTONES = "policies WHERE deleted_at IS NOT NULL"
-
-
-@pytest_asyncio.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest_asyncio.fixture

@@ -1,4 +1,3 @@
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -10,18 +9,10 @@ from domain.outcome import PermissionState, TypeResult
 from services.capture_endings import ListingOpenError
 from services.captures import CapturedObject, FailedObject
 from services.run_errors import NotOwnerError, RunAlreadyClosedError
-from storage.engine import create_engine
 from tests.services.capture_runs import FILTER, Item, Tenant, add_tenant, item, items
 from tests.services.content_rows import count_rows
 
 EFFECTS = ("contents", "policies", "policy_versions", "manifest_chunks", "operation_run_steps")
-
-
-@pytest_asyncio.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest_asyncio.fixture

@@ -1,12 +1,10 @@
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -31,20 +29,12 @@ from services.connection_use import ConnectionUse, CredentialMissingError, Unres
 from services.connections import ConnectionService, NewConnection
 from services.tenant_keys import TenantKeys
 from storage.connections import StoredConnection
-from storage.engine import create_engine
 from storage.tables import audit_log, provider_connections
 from tests.services.admitting import Desk, add_ground
 from tests.services.content_rows import tenant_keys
 from tests.services.tenancy import EDITOR, Tenancy, add_tenancy, audited, now
 
 SECRET = "Qx~8Q~planted-secret-value-0123456789abcd"
-
-
-@pytest_asyncio.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

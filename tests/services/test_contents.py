@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -19,20 +18,12 @@ from services.contents import (
 from services.recent_hashes import RecentHashes
 from services.tenant_keys import SealedDataError, TenantCipher
 from storage.contents import insert_contents
-from storage.engine import create_engine
 from tests.domain.documents import DOCUMENTS, Document
 from tests.services.content_rows import START, count_rows, new_id, tenant_keys
 from tests.services.tenancy import Tenancy, add_tenancy
 
 RULES = CanonicalRules(volatile=("at",))
 CIPHER = TenantCipher(new_id(), b"d" * 32)
-
-
-@pytest_asyncio.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest_asyncio.fixture

@@ -1,27 +1,18 @@
 """A page token may hold the name of the last object: cursors are stored sealed (D7, D9)."""
 
 import base64
-from collections.abc import AsyncIterator
 
 import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.canonical_rules import CanonicalRules
-from storage.engine import create_engine
 from tests.end_to_end.secret_search import SecretSearch, search_postgresql
 from tests.services.capture_runs import FILTER, Backup, Tenant, add_tenant, items
 
 # As the directory packs it: base64 around the key of the last object.
 NAME = "jane.planted.plumvelvet@fabrikam.example"
 CURSOR = '{"link": "/users?$skiptoken=' + base64.b64encode(f"\0{NAME}".encode()).decode() + '"}'
-
-
-@pytest_asyncio.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest_asyncio.fixture

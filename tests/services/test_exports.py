@@ -1,5 +1,4 @@
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,7 +13,6 @@ from services.backup_sets import BackupSets
 from services.captures import CapturedObject
 from services.contents import ContentReader
 from services.exports import ExportReport, ExportTargetError, SetExporter
-from storage.engine import create_engine
 from tests.services.capture_runs import Tenant, add_tenant, item, items
 from tests.services.content_rows import tenant_keys
 
@@ -22,13 +20,6 @@ REAL_EXPORTS = Path(__file__).parents[3] / "shared" / "graph" / "data"
 RESOURCES = {
     f"{entry.list_path}".lstrip("/"): entry.key for entry in reversed(list(RESOURCE_TYPES.values()))
 }
-
-
-@pytest_asyncio.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest_asyncio.fixture

@@ -16,7 +16,6 @@ from services.connections import ConnectionService, NewConnection
 from services.graph_access import ConnectionUnusableError, CustomCloudMissingError, GraphAccess
 from settings import Settings
 from storage.connections import StoredConnection
-from storage.engine import create_engine
 from tests.graph.certificates import ServerTrust, make_trust
 from tests.graph.scripted_graph import Reply, ScriptedGraph, page, serving
 from tests.services.content_rows import tenant_keys
@@ -43,13 +42,6 @@ async def graph(trust: ServerTrust) -> AsyncIterator[ScriptedGraph]:
     async with serving(trust) as running:
         running.on(f"/beta{POLICIES}", page({"id": "1"}))
         yield running
-
-
-@pytest_asyncio.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

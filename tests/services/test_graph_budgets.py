@@ -23,13 +23,6 @@ SHARE = 0.8
 
 
 @pytest_asyncio.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
-
-
-@pytest_asyncio.fixture
 async def other_engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     """What another process would have: a pool of its own."""
     engine = create_engine(database_url)

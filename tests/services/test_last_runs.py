@@ -1,7 +1,7 @@
 """What a schedule's row says of its last run, and that no two locks of it wait for each other."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.admission import AdmissionCall
 from contracts.runs import BeginCall, CompleteCall, Ending, OwnedRun
 from domain.runs import RunOutcome
-from storage.engine import create_engine
 from storage.run_lookup import find_run
 from storage.runs import Owner, RunRecord
 from storage.schedules import change_schedule, lock_schedule
@@ -23,18 +22,6 @@ from tests.services.admitting import Desk, Ground, add_ground, gate_of, now
 
 RUN_NOW = "backup_schedule.run_now"
 RETRY = "backup_schedule.retry"
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
-def desk(engine: AsyncEngine) -> Desk:
-    return Desk(engine)
 
 
 @pytest.fixture

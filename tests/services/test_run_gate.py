@@ -1,6 +1,5 @@
 """What a workflow is told when it asks to begin, and while it waits for its turn."""
 
-from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,25 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.admission import AdmissionCall
 from contracts.runs import BeginCall, BeginVerdict, OwnedRun
 from domain.runs import RunOutcome, RunStatus
-from storage.engine import create_engine
 from storage.run_lookup import find_run
 from storage.runs import RunRecord
 from storage.tables import operation_runs
 from tests.services.admitting import Desk, Ground, add_ground, gate_of
 
 BACKUP = "BackupWorkflow"
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
-def desk(engine: AsyncEngine) -> Desk:
-    return Desk(engine)
 
 
 @pytest.fixture

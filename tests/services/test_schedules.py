@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -31,7 +30,6 @@ from services.schedule_errors import (
 from services.schedule_sync import SyncState
 from services.schedules import ScheduleService
 from services.temporal_schedules import TemporalSchedules
-from storage.engine import create_engine
 from storage.tables import audit_log, operation_runs
 from tests.eventually import eventually
 from tests.services.tenancy import EDITOR, Tenancy, add_tenancy, audited, now
@@ -44,13 +42,6 @@ NIGHTLY = ScheduleDefinition(
     jitter=timedelta(minutes=2),
 )
 SLOT = datetime(2026, 9, 1, 0, 30, tzinfo=UTC)
-
-
-@pytest_asyncio.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

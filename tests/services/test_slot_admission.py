@@ -1,6 +1,6 @@
 """Slots at admission: whose, when, and of what (D3, D13; decisions 0002 and 0004)."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.admission import AdmissionCall
 from contracts.operations import Decision, OperationDecision
 from domain.resource_types.registry import backup_types
-from storage.engine import create_engine
 from storage.run_lookup import find_run
 from storage.runs import RunRecord
 from storage.tables import backup_schedules
@@ -20,18 +19,6 @@ from tests.services.admitting import Desk, Ground, add_ground, now
 
 DAY = timedelta(days=1)
 FOUNDATIONS = {"filter", "intuneRole", "notificationTemplate", "scopeTag"}
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
-def desk(engine: AsyncEngine) -> Desk:
-    return Desk(engine)
 
 
 @pytest.fixture

@@ -1,23 +1,13 @@
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.root_keys import EncryptionKeyUnavailableError, LocalRootKey
 from services.tenant_keys import SealedDataError
-from storage.engine import create_engine
 from tests.services.content_rows import count_rows, tenant_keys
 from tests.services.tenancy import add_tenancy
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 async def test_cipher_opens_what_it_sealed_in_its_place_only(engine: AsyncEngine) -> None:
