@@ -57,14 +57,6 @@ def normalize_counts(raw: Mapping[str, object]) -> dict[str, int]:
     return {str(key): number for key, number in numbers if number is not None}
 
 
-def add_counts(counts: Mapping[str, int], deltas: Mapping[str, object]) -> dict[str, int]:
-    """Add normalized deltas to counts, key by key."""
-    result = dict(counts)
-    for key, delta in normalize_counts(deltas).items():
-        result[key] = result.get(key, 0) + delta
-    return result
-
-
 def check_counts(counts: Mapping[str, int]) -> None:
     """Raise CountSemanticsError unless processed is the sum of its parts and within total."""
     processed = counts.get(CountKey.PROCESSED, 0)

@@ -164,19 +164,6 @@ def outcome_of_counts(counts: Mapping[str, int]) -> RunOutcome:
     return RunOutcome.FAILED if succeeded == 0 else RunOutcome.PARTIALLY_SUCCEEDED
 
 
-def outcome_of_reason(code: str) -> RunOutcome:
-    """Outcome of a run that one cause ended before it had results."""
-    is_blocked = reason(code).reason_class is ReasonClass.BLOCKED
-    return RunOutcome.BLOCKED if is_blocked else RunOutcome.FAILED
-
-
-def main_reason(results: Sequence[TypeResult]) -> str | None:
-    """Return the cause that most types share, the first of equals; None when nothing is wrong."""
-    return commonest(
-        [code for result in results if not result.is_clean for code in _causes(result)]
-    )
-
-
 def commonest(codes: Sequence[str]) -> str | None:
     """Return the code that stands there most often, the first of equals; None without any."""
     return max(codes, key=codes.count, default=None)

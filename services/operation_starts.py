@@ -79,10 +79,6 @@ class OperationStarts:
                 await asyncio.shield(self._runs.fail_undispatched(run_id))
             raise
 
-    async def start_again(self, plan: StartPlan) -> None:
-        """Start the workflow of a queued run that nobody took; harmless when somebody did."""
-        await self._start(plan)
-
     async def start_if_lost(self, run_id: UUID) -> None:
         """Start a queued run whose caller died before starting it; never raises for its failure."""
         plan = await self._admission.plan_of_unstarted(run_id)

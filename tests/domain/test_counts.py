@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from domain.counts import (
     CountKey,
     CountSemanticsError,
-    add_counts,
     check_counts,
     counts_text,
     normalize_counts,
@@ -42,18 +41,6 @@ def test_normalize_drops_what_is_no_whole_number(value: object) -> None:
 
 def test_normalize_drops_unknown_keys_and_reads_whole_floats() -> None:
     assert normalize_counts({"total": 3.0, "bogus": 1, "Total": 2}) == {"total": 3}
-
-
-@given(counts=counts_of_keys, deltas=counts_of_keys)
-def test_add_sums_key_by_key(counts: dict[str, int], deltas: dict[str, int]) -> None:
-    added = add_counts(counts, deltas)
-    assert added == {
-        key: counts.get(key, 0) + deltas.get(key, 0) for key in counts.keys() | deltas.keys()
-    }
-
-
-def test_add_ignores_unknown_deltas() -> None:
-    assert add_counts({"total": 1}, {"bogus": 5, "total": "x"}) == {"total": 1}
 
 
 def test_check_accepts_processed_as_the_sum_of_its_parts() -> None:

@@ -10,11 +10,10 @@ from domain.counts import check_counts
 from domain.outcome import (
     PermissionState,
     TypeResult,
+    commonest,
     compute_outcome,
     failures,
-    main_reason,
     outcome_of_counts,
-    outcome_of_reason,
     summary_counts,
 )
 from domain.reasons import catalog
@@ -126,7 +125,6 @@ def test_outcome_of_results(given_results: list[TypeResult], expected: RunOutcom
 def test_outcome_is_succeeded_exactly_when_no_failure_is_listed(some: list[TypeResult]) -> None:
     is_succeeded = compute_outcome(some) is RunOutcome.SUCCEEDED
     assert is_succeeded is (failures(some) == [])
-    assert is_succeeded is (main_reason(some) is None)
 
 
 @given(some=st.lists(results, max_size=6))
@@ -221,8 +219,10 @@ def test_failures_read_old_and_unknown_codes() -> None:
     assert [entry.reason_code for entry in listed] == ["provider_throttled", "unknown_error"]
 
 
-def test_main_reason_is_the_most_frequent_cause() -> None:
-    assert main_reason([THROTTLED, DENIED, DENIED, complete()]) == "provider_permission_denied"
+def test_commonest_is_the_most_frequent_code_and_the_first_of_equals() -> None:
+    assert commonest(["a", "b", "b"]) == "b"
+    assert commonest(["b", "a"]) == "b"
+    assert commonest([]) is None
 
 
 @pytest.mark.parametrize(
@@ -237,15 +237,3 @@ def test_main_reason_is_the_most_frequent_cause() -> None:
 )
 def test_outcome_of_bulk_counts(counts: dict[str, int], expected: RunOutcome) -> None:
     assert outcome_of_counts(counts) is expected
-
-
-@pytest.mark.parametrize(
-    ("code", "expected"),
-    [
-        ("provider_credential_invalid", RunOutcome.BLOCKED),
-        ("worker_error", RunOutcome.FAILED),
-        ("provider_throttled", RunOutcome.FAILED),
-    ],
-)
-def test_outcome_of_a_single_cause(code: str, expected: RunOutcome) -> None:
-    assert outcome_of_reason(code) is expected

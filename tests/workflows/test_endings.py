@@ -266,6 +266,6 @@ async def test_workflow_of_the_wrong_type_has_no_effect(product: Product, id_of:
 
     assert reason_of(caught.value) == "input_invalid"
     assert (await run_of(product, plan.operation_run_id)).status == "queued"
-    await product.services.starts.start_again(plan)
+    await product.services.starts.start_if_lost(plan.operation_run_id)
     decision = OperationDecision.model_validate(admitted.decision.model_dump())
     assert (await product.finished(decision)).outcome == "succeeded"
