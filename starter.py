@@ -123,7 +123,7 @@ async def _opened(given: "Services | Settings") -> "AsyncIterator[Services]":
 def main() -> None:
     """Run the command line; the console script `tenantops`."""
     from commands.tree import root
-    from services.process_exit import run_and_exit
+    from services.process.process_exit import run_and_exit
 
     run_and_exit(lambda: root()(prog_name="tenantops"))
 

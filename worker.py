@@ -20,10 +20,10 @@ from activities.backup import BackupActivities
 from activities.directory_role_definitions import DirectoryRoleDefinitionsActivities
 from activities.run_recording import RunRecordingActivities
 from services.assembly import Services, open_services
-from services.logs import configure_logging
-from services.process_exit import run_and_exit
-from services.process_memory import return_freed_memory
-from services.search_attributes import register_and_verify
+from services.process.logs import configure_logging
+from services.process.process_exit import run_and_exit
+from services.process.process_memory import return_freed_memory
+from services.runs.search_attributes import register_and_verify
 from settings import load_settings_or_stop
 from workflows.backup import BackupWorkflow
 from workflows.directory_role_definitions import DirectoryRoleDefinitionsSyncWorkflow

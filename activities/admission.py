@@ -11,9 +11,9 @@ from contracts.operations import OperationDecision
 from contracts.progress import Progress
 
 if TYPE_CHECKING:
-    from services.admission import AdmissionService
-    from services.operation_starts import OperationStarts
-    from services.run_waiting import RunWaiting
+    from services.admission.admission import AdmissionService
+    from services.admission.operation_starts import OperationStarts
+    from services.runs.run_waiting import RunWaiting
 
 AWAIT_OUTCOME_HEARTBEAT = 30.0
 

@@ -10,7 +10,7 @@ from activities.heartbeats import heartbeats
 from contracts.runs import LaneCall, LaneResult
 
 if TYPE_CHECKING:
-    from services.lane_reading import LaneReading
+    from services.backups.lane_reading import LaneReading
 
 
 class BackupActivities:

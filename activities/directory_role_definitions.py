@@ -11,7 +11,7 @@ from contracts.progress import Progress
 from contracts.runs import StepCall
 
 if TYPE_CHECKING:
-    from services.directory_role_definitions import DirectoryRoleDefinitionsService
+    from services.directory_roles.directory_role_definitions import DirectoryRoleDefinitionsService
 
 
 class DirectoryRoleDefinitionsActivities:

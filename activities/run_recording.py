@@ -10,8 +10,8 @@ from contracts.errors import RetryLaterError
 from contracts.runs import BeginCall, BegunRun, CompleteCall, CompletedRun, OwnedRun
 
 if TYPE_CHECKING:
-    from services.operation_starts import OperationStarts
-    from services.run_gate import RunGate
+    from services.admission.operation_starts import OperationStarts
+    from services.runs.run_gate import RunGate
 
 
 class RunRecordingActivities:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from commands.errors import CommandError
+from commands.finding.selection import choose
+from commands.finding.set_finding import find_run_or_set, find_set
 from commands.options import (
     JsonOption,
     KeyOption,
@@ -18,19 +20,23 @@ from commands.options import (
     examples,
 )
 from commands.schedule_editing import checked_types
-from commands.schedule_views import NamedSchedule
-from commands.screen import table
-from commands.selection import choose
 from commands.session import Options, Session, execute
-from commands.set_finding import find_run_or_set, find_set
-from commands.set_views import change_parts, comparison_parts, set_document, set_parts, sets_table
 from commands.starting import Start, start_and_report
-from commands.watching import LEFT_ALONE
+from commands.views.schedule_views import NamedSchedule
+from commands.views.screen import table
+from commands.views.set_views import (
+    change_parts,
+    comparison_parts,
+    set_document,
+    set_parts,
+    sets_table,
+)
+from commands.views.watching import LEFT_ALONE
 from domain.operation_types import OperationType
 from domain.resource_types.registry import RESOURCE_TYPES
 
 if TYPE_CHECKING:
-    from services.set_comparison import ObjectChange
+    from services.sets.set_comparison import ObjectChange
 
 app = command_group("Run backups, look at backup sets, compare and export them.")
 
@@ -231,7 +237,7 @@ def verify(
 @app.command("types", epilog=examples("tenantops backup types"))
 def types(as_json: JsonOption = False) -> None:
     """List the resource types: what a backup holds, and the permission each needs."""
-    from commands.screen import Screen
+    from commands.views.screen import Screen
 
     entries = list(RESOURCE_TYPES.values())
     document = {

@@ -9,6 +9,8 @@ from rich.table import Table
 
 from commands.connection_check import check_connection, report_check
 from commands.connection_credentials import CredentialSources, read_credential
+from commands.finding.run_finding import tenant_names
+from commands.finding.selection import choose, only
 from commands.options import (
     JsonOption,
     NamedTenant,
@@ -19,10 +21,8 @@ from commands.options import (
     command_group,
     examples,
 )
-from commands.run_finding import tenant_names
-from commands.screen import short_id, table
-from commands.selection import choose, only
 from commands.session import Options, Session, execute
+from commands.views.screen import short_id, table
 from domain.capabilities import Capability
 from domain.connections import Purpose
 from domain.reasons import reason
@@ -123,7 +123,7 @@ def add(
 
     async def work(session: Session) -> None:
         from commands.connection_credentials import parse_cloud
-        from services.connections import NewConnection
+        from services.connections.connections import NewConnection
 
         actor = await session.actor(Capability.PROVIDERS_MANAGE)
         found = await session.tenant(tenant)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from commands.errors import EXIT_FAILED
-from commands.screen import Screen, details, table
+from commands.views.screen import Screen, details, table
 from domain.connections import ConsentStatus, VerificationStatus
 from domain.reasons import reason
 from domain.resource_types.registry import RESOURCE_TYPES

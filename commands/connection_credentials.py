@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from commands.errors import InputError
-from commands.screen import Screen
+from commands.views.screen import Screen
 
 if TYPE_CHECKING:
     from graph.clouds import Cloud
-    from services.credential_documents import StorableCredential
+    from services.connections.credential_documents import StorableCredential
 
 _MAIN_SOURCES = ("secret_env", "secret_file", "certificate", "token_file", "managed_identity")
 

@@ -11,7 +11,7 @@ from rich.status import Status
 from rich.table import Table
 
 from commands.errors import EXIT_FAILED
-from commands.local_product import (
+from commands.local.local_product import (
     BUDGET_SCALE,
     local_services,
     local_stack,
@@ -20,13 +20,13 @@ from commands.local_product import (
     temporal_ui,
     where_to_look,
 )
-from commands.local_worker import local_worker
+from commands.local.local_worker import local_worker
 from commands.options import JsonOption, TenantSize, examples
-from commands.screen import Screen, plain, printable, styled, table
 from commands.session import conduct
+from commands.views.screen import Screen, plain, printable, styled, table
 
 if TYPE_CHECKING:
-    from commands.demonstration import Demo, DemoReport
+    from commands.local.demonstration import Demo, DemoReport
 
 SIZE = TenantSize.M
 _RESULTS = ("Resource type", "#Expected", "#New", "#Changed", "#Same", "#Failed", "#Not given")
@@ -55,7 +55,7 @@ def demo(as_json: JsonOption = False) -> None:
 
 
 async def _demonstrate(screen: Screen) -> "DemoReport":
-    from commands.demonstration import Demo
+    from commands.local.demonstration import Demo
     from devstack.graph_service import ControlClient
 
     stack = local_stack(SIZE)

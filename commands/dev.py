@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.errors import CommandError, RefusedError
-from commands.local_product import (
+from commands.local.local_product import (
     dev_lock,
     local_services,
     local_stack,
@@ -18,10 +18,10 @@ from commands.local_product import (
     temporal_ui,
     where_to_look,
 )
-from commands.local_worker import STOPPED, local_worker
+from commands.local.local_worker import STOPPED, local_worker
 from commands.options import TenantSize, examples
-from commands.screen import Screen
 from commands.session import conduct
+from commands.views.screen import Screen
 
 if TYPE_CHECKING:
     from devstack.stack import Stack

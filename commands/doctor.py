@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from commands.environment import Surroundings, load_surroundings
 from commands.errors import EXIT_FAILED
+from commands.local.environment import Surroundings, load_surroundings
 from commands.options import JsonOption, examples
 from commands.prerequisites import Finding, State, examine
-from commands.screen import Screen, table
 from commands.session import conduct
+from commands.views.screen import Screen, table
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 

@@ -120,8 +120,8 @@ def _with_stack(problem: str) -> str:
 
 
 def _of_accounts(error: Exception) -> Explanation | None:
-    from services.account_errors import AccountError, InvalidFieldError
-    from services.root_keys import EncryptionKeyUnavailableError
+    from services.accounts.account_errors import AccountError, InvalidFieldError
+    from services.contents.root_keys import EncryptionKeyUnavailableError
 
     if isinstance(error, EncryptionKeyUnavailableError):
         return Explanation(str(error), EXIT_FAILED, None, error.reason_code)
@@ -136,8 +136,11 @@ def _of_accounts(error: Exception) -> Explanation | None:
 
 def _of_schedules(error: Exception) -> Explanation | None:
     from domain.schedules import InvalidScheduleError
-    from services.schedule_errors import ScheduleServiceError, ScheduleStillInTemporalError
-    from services.temporal_schedules import TemporalScheduleError
+    from services.schedules.schedule_errors import (
+        ScheduleServiceError,
+        ScheduleStillInTemporalError,
+    )
+    from services.schedules.temporal_schedules import TemporalScheduleError
 
     if isinstance(error, InvalidScheduleError):
         return Explanation(str(error), EXIT_WRONG_INPUT, error.problems[0].field)
@@ -204,7 +207,7 @@ def _of_temporal(error: Exception) -> Explanation | None:
 
 
 def _unreachable(server: str, how: str, variable: str) -> Explanation:
-    from commands.environment import uses_development_stack
+    from commands.local.environment import uses_development_stack
 
     mend = f"check {variable} and that the server runs"
     if uses_development_stack():
@@ -215,7 +218,7 @@ def _unreachable(server: str, how: str, variable: str) -> Explanation:
 def _of_graph(error: Exception) -> Explanation | None:
     from domain.reasons import reason
     from graph.errors import GraphError
-    from services.graph_access import CustomCloudMissingError
+    from services.connections.graph_access import CustomCloudMissingError
 
     if isinstance(error, CustomCloudMissingError):
         return Explanation(str(error), reason_code=error.reason_code)
@@ -226,8 +229,8 @@ def _of_graph(error: Exception) -> Explanation | None:
 
 
 def _of_runs(error: Exception) -> Explanation | None:
-    from services.run_errors import OperationRunError
-    from services.run_reads import CursorError, IdPrefixError
+    from services.runs.run_errors import OperationRunError
+    from services.runs.run_reads import CursorError, IdPrefixError
 
     if isinstance(error, CursorError):
         return Explanation(f"--cursor: {error}", EXIT_WRONG_INPUT, "--cursor")
@@ -237,9 +240,9 @@ def _of_runs(error: Exception) -> Explanation | None:
 
 
 def _of_sets(error: Exception) -> Explanation | None:
-    from services.backup_sets import BackupSetNotFoundError
-    from services.contents import ContentMissingError
-    from services.exports import ExportTargetError
+    from services.contents.contents import ContentMissingError
+    from services.sets.backup_sets import BackupSetNotFoundError
+    from services.sets.exports import ExportTargetError
 
     if isinstance(error, BackupSetNotFoundError):
         return Explanation(str(error.args[0]), EXIT_WRONG_INPUT, "SET", error.reason_code)
@@ -249,7 +252,7 @@ def _of_sets(error: Exception) -> Explanation | None:
 
 
 def _unforeseen(error: Exception) -> str:
-    from services.logs import describe_exception
+    from services.process.logs import describe_exception
 
     described = describe_exception(error)
     where = f" at {described['at'][-1]}" if described["at"] else ""

@@ -14,7 +14,7 @@ async def unreachable_reason(settings: "Settings", cloud: str) -> str | None:
     """Return why a cloud cannot be reached, or None; any HTTP answer counts as reached."""
     from graph.errors import GraphError
     from graph.transport import Transport, TransportSettings
-    from services.graph_access import CustomCloudMissingError
+    from services.connections.graph_access import CustomCloudMissingError
 
     proxy = settings.http_proxy
     limits = TransportSettings(
@@ -36,7 +36,7 @@ async def unreachable_reason(settings: "Settings", cloud: str) -> str | None:
 
 def _endpoint(settings: "Settings", cloud: str) -> "GraphEndpoint":
     from graph.clouds import ENDPOINTS, Cloud, custom_endpoint
-    from services.graph_access import CustomCloudMissingError
+    from services.connections.graph_access import CustomCloudMissingError
 
     if Cloud(cloud) is not Cloud.CUSTOM:
         return replace(ENDPOINTS[Cloud(cloud)], ca_file=settings.ca_bundle)

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from commands.environment import load_surroundings
 from commands.errors import CommandError
+from commands.local.environment import load_surroundings
 from commands.options import JsonOption, examples
-from commands.screen import Screen
 from commands.session import conduct
+from commands.views.screen import Screen
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from commands.errors import explain
 from commands.graph_reachability import unreachable_reason
 from commands.pollers import find_pollers
-from commands.screen import counted, moment
+from commands.views.screen import counted, moment
 
 if TYPE_CHECKING:
     from services.assembly import Services
@@ -136,7 +136,7 @@ async def check_temporal(services: "Services") -> list[Finding]:
 
 async def check_search_attributes(services: "Services") -> list[Finding]:
     """The search attributes exist with their types."""
-    from services.search_attributes import verify
+    from services.runs.search_attributes import verify
 
     problems = await verify(await services.temporal())
     if not problems:
@@ -160,7 +160,7 @@ async def check_worker(services: "Services") -> list[Finding]:
 
 async def check_schedules(services: "Services") -> list[Finding]:
     """Temporal has every schedule, at the revision of its row."""
-    from services.temporal_schedules import temporal_schedule_id
+    from services.schedules.temporal_schedules import temporal_schedule_id
     from storage.schedules import list_schedules, unsynced_schedules
 
     client = await services.temporal()

@@ -6,8 +6,8 @@ import typer
 
 from commands.errors import InputError
 from commands.options import JsonOption, PrincipalOption, WorkspaceOption, command_group, examples
-from commands.screen import short_id, table
 from commands.session import Options, Session, execute
+from commands.views.screen import short_id, table
 from domain.capabilities import Capability, Role, capabilities_of
 
 _NONE_YET = "No principals yet; add one with `tenantops principal add NAME --role operator`."

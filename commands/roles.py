@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from commands.errors import InputError
+from commands.finding.run_finding import find_detail
 from commands.options import (
     JsonOption,
     KeyOption,
@@ -20,15 +21,14 @@ from commands.options import (
     command_group,
     examples,
 )
-from commands.run_finding import find_detail
-from commands.screen import stacked, styled, table
 from commands.session import Options, Session, execute
 from commands.starting import Start, start_and_report
-from commands.watching import LEFT_ALONE
+from commands.views.screen import stacked, styled, table
+from commands.views.watching import LEFT_ALONE
 from domain.operation_types import OperationType, resolve_type
 
 if TYPE_CHECKING:
-    from services.directory_role_reads import RoleChange, RoleView
+    from services.directory_roles.directory_role_reads import RoleChange, RoleView
 
 app = command_group("Directory role definitions: sync, list, and what changed.")
 

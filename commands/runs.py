@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.errors import CommandError, InputError
-from commands.moments import parse_moment
+from commands.finding.run_finding import find_detail, link_base, read_detail, tenant_names
 from commands.options import (
     JsonOption,
     KeyOption,
@@ -20,16 +20,16 @@ from commands.options import (
     command_group,
     examples,
 )
-from commands.run_finding import find_detail, link_base, read_detail, tenant_names
-from commands.run_views import detail_document, detail_parts, runs_table, summary_document
 from commands.session import Options, Session, execute
 from commands.starting import Start, report_ended, start_and_report
-from commands.watching import LEFT_ALONE, follow
+from commands.views.moments import parse_moment
+from commands.views.run_views import detail_document, detail_parts, runs_table, summary_document
+from commands.views.watching import LEFT_ALONE, follow
 from domain.operation_types import BACKUP_TYPES, OperationType, definition, resolve_type
 from domain.runs import RunOutcome, RunStatus
 
 if TYPE_CHECKING:
-    from services.run_reads import RunDetail, RunPage
+    from services.runs.run_reads import RunDetail, RunPage
 
 app = command_group("Operation runs: list, show, watch, cancel and retry them.")
 
@@ -111,7 +111,7 @@ def list_runs(
     """List runs, the newest first."""
 
     async def work(session: Session) -> None:
-        from services.run_reads import RunFilters
+        from services.runs.run_reads import RunFilters
 
         home = await session.workspace()
         filters = RunFilters(
@@ -243,7 +243,7 @@ async def _show(session: Session, detail: "RunDetail") -> None:
 async def _cancel(session: Session, found: "RunDetail") -> None:
     from temporalio.service import RPCError, RPCStatusCode
 
-    from services.run_errors import NotOwnerError, RunAlreadyClosedError
+    from services.runs.run_errors import NotOwnerError, RunAlreadyClosedError
 
     client = await session.services.temporal()
     run = found.run

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.errors import CommandError
-from commands.moments import parse_moment
+from commands.finding.run_finding import tenant_names
+from commands.finding.selection import choose
 from commands.options import (
     JsonOption,
     PrincipalOption,
@@ -16,9 +17,10 @@ from commands.options import (
     command_group,
     examples,
 )
-from commands.run_finding import tenant_names
 from commands.schedule_editing import Edits, edited, new_definition
-from commands.schedule_views import (
+from commands.session import Options, Session, execute
+from commands.views.moments import parse_moment
+from commands.views.schedule_views import (
     NamedSchedule,
     next_slots,
     report_saved,
@@ -28,13 +30,11 @@ from commands.schedule_views import (
     schedules_table,
     slots_table,
 )
-from commands.selection import choose
-from commands.session import Options, Session, execute
 from domain.capabilities import Capability
 
 if TYPE_CHECKING:
-    from services.schedule_sync import SavedSchedule
-    from services.schedules import ScheduleService
+    from services.schedules.schedule_sync import SavedSchedule
+    from services.schedules.schedules import ScheduleService
     from storage.schedules import StoredSchedule
 
 app = command_group("Backup schedules, which Temporal fires.")
@@ -241,7 +241,7 @@ def _change(verb: str, said: str, schedule: str, tenant: str | None, options: Op
 
 async def _unchanged(service: "ScheduleService", stored: "StoredSchedule") -> "SavedSchedule":
     """Return a schedule that is as wanted, told to Temporal if that was still to be done."""
-    from services.schedule_sync import SavedSchedule, SyncState
+    from services.schedules.schedule_sync import SavedSchedule, SyncState
 
     states = {} if stored.is_synced else await service.sync_pending()
     return SavedSchedule(stored, states.get(stored.id, SyncState.SYNCED))

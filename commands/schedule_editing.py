@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from commands.errors import InputError
-from commands.moments import parse_days, parse_duration, parse_time_of_day
+from commands.views.moments import parse_days, parse_duration, parse_time_of_day
 from domain.schedule_definitions import ScheduleDefinition
 from domain.schedules import Frequency, ScheduleSpec
 

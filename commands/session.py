@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from commands.errors import EXIT_INTERRUPTED, RefusedError, explain
-from commands.screen import Screen, json_text
-from commands.selection import choose, only
+from commands.finding.selection import choose, only
+from commands.views.screen import Screen, json_text
 
 if TYPE_CHECKING:
     from domain.capabilities import Capability
+    from services.accounts.audit import Actor
     from services.assembly import Services
-    from services.audit import Actor
     from settings import Settings
     from storage.accounts import StoredPrincipal, StoredTenant, StoredWorkspace
 
@@ -93,7 +93,7 @@ class Session:
 
     async def actor(self, needed: "Capability") -> "Actor":
         """Return who makes a change, entitled to it; a workspace without principals is set up."""
-        from services.audit import Actor, ActorKind
+        from services.accounts.audit import Actor, ActorKind
 
         workspace = await self.workspace()
         if not await self.services.accounts.list_principals(workspace.id):
@@ -110,7 +110,7 @@ class Session:
 
 def set_up_actor() -> "Actor":
     """Return the actor of setting up: the system, with the account that ran the command."""
-    from services.audit import Actor, ActorKind
+    from services.accounts.audit import Actor, ActorKind
 
     try:
         account = getpass.getuser()
@@ -127,7 +127,7 @@ def execute(work: Callable[[Session], Awaitable[None]], options: Options) -> Non
     screen = Screen(as_json=options.as_json)
 
     async def run() -> None:
-        from commands.environment import load_surroundings
+        from commands.local.environment import load_surroundings
 
         surroundings = load_surroundings(screen)
         _quiet_libraries()
@@ -171,7 +171,7 @@ def _entitled(principal: "StoredPrincipal", needed: "Capability") -> "StoredPrin
 def _quiet_libraries() -> None:
     import logging
 
-    from services.logs import log_stray_errors
+    from services.process.logs import log_stray_errors
 
     # Libraries warn on stderr when nobody has said where to; their text is not ours (D7).
     logging.getLogger().addHandler(logging.NullHandler())

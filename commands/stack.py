@@ -12,10 +12,10 @@ import typer
 from rich.console import RenderableType
 
 from commands.errors import CommandError
-from commands.local_product import refuse_other_graph
+from commands.local.local_product import refuse_other_graph
 from commands.options import JsonOption, TenantSize, command_group, examples
-from commands.screen import Screen, table
 from commands.session import conduct
+from commands.views.screen import Screen, table
 
 if TYPE_CHECKING:
     from devstack.configuration import PortName
@@ -184,7 +184,7 @@ def tenants(state_dir: DirectoryOption = None, as_json: JsonOption = False) -> N
     screen = Screen(as_json=as_json)
 
     def work() -> None:
-        from commands.stack_tenants import local_apps
+        from commands.local.stack_tenants import local_apps
 
         stack = open_stack(state_dir)
         if not stack.status().is_supervised:
@@ -219,7 +219,7 @@ def open_stack(
     if graph is not None:
         from dataclasses import replace
 
-        from services.search_attributes import needed_attributes
+        from services.runs.search_attributes import needed_attributes
 
         configuration = replace(configuration, graph=graph, search_attributes=needed_attributes())
     return Stack(configuration)

@@ -10,19 +10,19 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from commands.errors import EXIT_FAILED, EXIT_WRONG_INPUT, InputError
-from commands.links import LinkBase
-from commands.run_finding import link_base, tenant_names
-from commands.run_views import detail_document, detail_parts
-from commands.screen import details
+from commands.finding.run_finding import link_base, tenant_names
 from commands.session import Session
-from commands.watching import follow, is_good
+from commands.views.links import LinkBase
+from commands.views.run_views import detail_document, detail_parts
+from commands.views.screen import details
+from commands.views.watching import follow, is_good
 from domain.links import run_path
 from domain.operation_types import OperationType, definition
 from domain.reasons import next_step_links, reason
 
 if TYPE_CHECKING:
     from contracts.operations import OperationDecision
-    from services.run_reads import RunDetail
+    from services.runs.run_reads import RunDetail
 
 # One wording for each decision (behaviour row 30).
 _SAID = {

@@ -15,8 +15,8 @@ from commands.options import (
     command_group,
     examples,
 )
-from commands.screen import details, short_id, table
 from commands.session import Options, Session, execute
+from commands.views.screen import details, short_id, table
 from domain.capabilities import Capability
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from commands.options import JsonOption, command_group, examples
-from commands.screen import short_id, table
 from commands.session import Options, Session, execute, set_up_actor
+from commands.views.screen import short_id, table
 
 _NONE_YET = "No workspaces yet; make one with `tenantops workspace create NAME`."
 

@@ -14,34 +14,37 @@ import uuid_utils
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from services.accounts import AccountService
-from services.admission import AdmissionService
-from services.captures import CaptureService
-from services.connections import ConnectionService
-from services.contents import ContentReader
-from services.directory_role_definitions import DirectoryRoleDefinitionsService, RoleSyncGround
-from services.directory_role_reads import DirectoryRoleReads
-from services.graph_access import GraphAccess
-from services.lane_reading import LaneReading
-from services.operation_runs import OperationRunService
-from services.operation_starts import OperationStarts
-from services.prerequisites import Prerequisites
-from services.root_keys import read_root_key
-from services.run_gate import GatePolicy, RunGate
-from services.run_reads import RunReadService
-from services.run_waiting import RunWaiting
-from services.schedules import ScheduleService
-from services.start_plans import Deadlines, StartPlans
-from services.temporal_client import connect
-from services.temporal_schedules import TemporalSchedules
-from services.tenant_keys import TenantKeys
+from services.accounts.accounts import AccountService
+from services.admission.admission import AdmissionService
+from services.admission.operation_starts import OperationStarts
+from services.admission.prerequisites import Prerequisites
+from services.admission.start_plans import Deadlines, StartPlans
+from services.backups.captures import CaptureService
+from services.backups.lane_reading import LaneReading
+from services.connections.connections import ConnectionService
+from services.connections.graph_access import GraphAccess
+from services.contents.contents import ContentReader
+from services.contents.root_keys import read_root_key
+from services.contents.tenant_keys import TenantKeys
+from services.directory_roles.directory_role_definitions import (
+    DirectoryRoleDefinitionsService,
+    RoleSyncGround,
+)
+from services.directory_roles.directory_role_reads import DirectoryRoleReads
+from services.process.temporal_client import connect
+from services.runs.operation_runs import OperationRunService
+from services.runs.run_gate import GatePolicy, RunGate
+from services.runs.run_reads import RunReadService
+from services.runs.run_waiting import RunWaiting
+from services.schedules.schedules import ScheduleService
+from services.schedules.temporal_schedules import TemporalSchedules
 from settings import Settings
 from storage.engine import create_engine
 
 if TYPE_CHECKING:
-    from services.backup_sets import BackupSets
-    from services.exports import SetExporter
-    from services.set_comparison import SetComparison
+    from services.sets.backup_sets import BackupSets
+    from services.sets.exports import SetExporter
+    from services.sets.set_comparison import SetComparison
 
 
 def now() -> datetime:
@@ -161,21 +164,21 @@ class Services:
     @cached_property
     def backup_sets(self) -> "BackupSets":
         """Backup sets, their types and entries."""
-        from services.backup_sets import BackupSets
+        from services.sets.backup_sets import BackupSets
 
         return BackupSets(engine=self.engine, keys=self.keys)
 
     @cached_property
     def comparison(self) -> "SetComparison":
         """What changed between sets, and by a run."""
-        from services.set_comparison import SetComparison
+        from services.sets.set_comparison import SetComparison
 
         return SetComparison(engine=self.engine, keys=self.keys, sets=self.backup_sets)
 
     @cached_property
     def exports(self) -> "SetExporter":
         """Exports of backup sets."""
-        from services.exports import SetExporter
+        from services.sets.exports import SetExporter
 
         return SetExporter(sets=self.backup_sets, reader=self.contents)
 

@@ -1,7 +1,7 @@
 """Token buckets of `graph_budgets`: taken from and closed by one statement each (D10).
 
 All times are PostgreSQL's, so processes on machines with different clocks share one bucket. What
-the numbers should be is decided by `services.graph_budgets`.
+the numbers should be is decided by `services.connections.graph_budgets`.
 """
 
 from dataclasses import asdict, dataclass

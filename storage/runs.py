@@ -1,8 +1,8 @@
 """Rows of `operation_runs` and what hangs on them: the statements and the record, no rules.
 
-Only `services.operation_runs` may run the statements that write (behaviour row 38; a test holds
-it). Each write names the states and the owner from which it is legal, so that two writers never
-both succeed (D4).
+Only `services.runs.operation_runs` may run the statements that write (behaviour row 38; a test
+holds it). Each write names the states and the owner from which it is legal, so that two writers
+never both succeed (D4).
 """
 
 # ruff: noqa: S608 - the texts are constants; every value travels as an argument

@@ -15,8 +15,8 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 
-from services.process_exit import run_and_exit
-from services.temporal_client import connect
+from services.process.process_exit import run_and_exit
+from services.process.temporal_client import connect
 from settings import Settings, load_settings_or_stop
 from storage.engine import create_engine
 

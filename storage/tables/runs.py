@@ -180,7 +180,7 @@ operation_run_results = Table(
     Column("state", Text, nullable=False, server_default=text("'pending'")),
     Column("epoch", Integer, nullable=False, server_default=text("0")),
     Column("page", Integer, nullable=False, server_default=text("0")),
-    # Where the listing goes on, sealed: page tokens hold names (services.listing_cursors).
+    # Where the listing goes on, sealed: page tokens hold names (services.backups.listing_cursors).
     Column("cursor", Text),
     Column("expected", Integer, nullable=False, server_default=text("0")),
     Column("captured", Integer, nullable=False, server_default=text("0")),

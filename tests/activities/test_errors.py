@@ -8,9 +8,9 @@ from temporalio.exceptions import ApplicationError
 
 from activities.errors import as_operation_error, safe_errors
 from contracts.errors import OperationError, RefusedError, RetryLaterError
-from services.graph_access import CustomCloudMissingError
-from services.lane_reading import RunLostError, SlotGivenBackError
-from services.run_errors import RunMismatchError, UnknownRunError
+from services.backups.lane_reading import RunLostError, SlotGivenBackError
+from services.connections.graph_access import CustomCloudMissingError
+from services.runs.run_errors import RunMismatchError, UnknownRunError
 
 
 @pytest.mark.parametrize(

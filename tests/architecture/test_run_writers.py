@@ -10,7 +10,7 @@ from tests.architecture.source import name_of, parsed, product_files, texts
 
 # The statements stand in one file, and two run them: the service, and its part that creates.
 STATEMENTS = "storage/runs.py"
-WRITERS = {"services/operation_runs.py", "services/run_creation.py"}
+WRITERS = {"services/runs/operation_runs.py", "services/runs/run_creation.py"}
 GUARDS = "storage/migrations/versions/0001_initial.py"
 WRITE = re.compile(
     r"\b(insert\s+into|update|merge\s+into|copy)\s+(only\s+)?(\w+\.)?operation_runs\b",
@@ -79,7 +79,7 @@ def test_creation_is_a_part_of_the_service_only() -> None:
         for path in product_files()
         if "run_creation" in path.read_text() and path.name != "run_creation.py"
     }
-    assert users == {"services/operation_runs.py"}
+    assert users == {"services/runs/operation_runs.py"}
 
 
 @pytest.mark.parametrize(

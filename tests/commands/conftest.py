@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from devstack.postgres import EmbeddedPostgres
-from services.root_keys import generate_root_key
+from services.contents.root_keys import generate_root_key
 from tests.commands.running import product_of_module
 from tests.commands.terminal import Terminal
 from tests.end_to_end.product import Product

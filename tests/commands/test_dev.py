@@ -12,7 +12,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from commands.local_worker import LEAST_SECONDS
+from commands.local.local_worker import LEAST_SECONDS
 from tests.commands.terminal import Terminal
 from tests.eventually import eventually
 

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from devstack.postgres import EmbeddedPostgres
-from services.root_keys import generate_root_key
+from services.contents.root_keys import generate_root_key
 from tests.commands.terminal import Terminal
 from tests.eventually import eventually
 

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console, RenderableType
 from rich.style import Style
 
-from commands.screen import cell, counted, duration, printable, table
+from commands.views.screen import cell, counted, duration, printable, table
 from tests.commands.terminal import Terminal
 
 ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\]8;[^\x1b]*\x1b\\)")

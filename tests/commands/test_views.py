@@ -5,12 +5,12 @@ import io
 import pytest
 from rich.console import Console, RenderableType
 
-from commands.links import LinkBase
 from commands.roles import change_text
-from commands.set_views import change_parts
+from commands.views.links import LinkBase
+from commands.views.set_views import change_parts
 from domain.diff import Change, ChangeKind
-from services.directory_role_reads import RoleChange
-from services.set_comparison import ObjectChange
+from services.directory_roles.directory_role_reads import RoleChange
+from services.sets.set_comparison import ObjectChange
 
 CHANGED = ObjectChange("filter", "0f8f", "Corporate\nphones", "updated", "a" * 64, "b" * 64)
 

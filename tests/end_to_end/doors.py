@@ -17,9 +17,9 @@ from rich.console import RenderableType
 from sqlalchemy import text
 from temporalio.client import Client, WorkflowHandle
 
-from commands.screen import Screen
 from commands.session import Options, Session
 from commands.starting import Start, start_and_report
+from commands.views.screen import Screen
 from contracts.operations import FRONT_DOOR_WORKFLOW, OperationDecision, OperationRequest
 from domain.operation_types import OperationType
 from storage.runs import RunRecord

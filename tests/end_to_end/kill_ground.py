@@ -19,7 +19,7 @@ from devstack.ports import choose_port
 from devstack.postgres import EmbeddedPostgres
 from devstack.temporal_server import TemporalOptions, TemporalServer
 from services.assembly import open_services
-from services.root_keys import generate_root_key
+from services.contents.root_keys import generate_root_key
 from storage.migrate import upgrade
 from tests.conftest import product_search_attributes
 from tests.end_to_end.product import Product, add_accounts, product_settings

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from services.assembly import Services, open_services
-from services.logs import configure_logging
+from services.process.logs import configure_logging
 from settings import load_settings
 from worker import run_worker
 

@@ -19,10 +19,10 @@ from devstack.graph_service import GraphConfig, GraphService, running_graph
 from domain.capabilities import Role, capabilities_of
 from graph.clouds import Cloud
 from graph.credentials import ClientSecret
+from services.accounts.audit import Actor, ActorKind
 from services.assembly import Services, open_services
-from services.audit import Actor, ActorKind
-from services.connections import NewConnection
-from services.root_keys import generate_root_key
+from services.connections.connections import NewConnection
+from services.contents.root_keys import generate_root_key
 from settings import Settings
 from storage.runs import RunRecord
 from worker import run_worker

@@ -65,12 +65,14 @@ class Sabotage:
         """Break what a worker does."""
         from graph.reading import ResourceReader
         from graph.transport import Transport
-        from services.admission import AdmissionService
-        from services.captures import CaptureService
-        from services.contents import ContentReader
-        from services.directory_role_definitions import DirectoryRoleDefinitionsService
-        from services.lane_reading import LaneReader
-        from services.run_gate import RunGate
+        from services.admission.admission import AdmissionService
+        from services.backups.captures import CaptureService
+        from services.backups.lane_reading import LaneReader
+        from services.contents.contents import ContentReader
+        from services.directory_roles.directory_role_definitions import (
+            DirectoryRoleDefinitionsService,
+        )
+        from services.runs.run_gate import RunGate
 
         for owner, name in (
             (AdmissionService, "admit_call"),
@@ -232,13 +234,15 @@ def turn_redactor_off(patch: Patch) -> None:
     """Let everything through that the product keeps away: this is the control of the search."""
     from temporalio.contrib.pydantic import pydantic_data_converter
 
-    import services.logs
-    from services.tenant_keys import TenantCipher
+    import services.process.logs
+    from services.contents.tenant_keys import TenantCipher
 
-    patch.setattr("services.temporal_client.data_converter", lambda: pydantic_data_converter)
+    patch.setattr(
+        "services.process.temporal_client.data_converter", lambda: pydantic_data_converter
+    )
     patch.setattr("activities.errors.as_operation_error", lambda error: error)
-    patch.setattr(services.logs.RedactingFormatter, "format", _plain_line)
-    patch.setattr("services.logs.log_stray_errors", lambda: None)
+    patch.setattr(services.process.logs.RedactingFormatter, "format", _plain_line)
+    patch.setattr("services.process.logs.log_stray_errors", lambda: None)
     patch.setattr(TenantCipher, "seal", lambda _cipher, plaintext, _context: plaintext)
     patch.setattr(TenantCipher, "open", lambda _cipher, sealed, _context: sealed)
     patch.setattr("graph.client.response_error", _quoted_answer)

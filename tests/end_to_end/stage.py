@@ -29,8 +29,8 @@ from devstack.postgres import EmbeddedPostgres
 from devstack.temporal_server import TemporalOptions, TemporalServer
 from graph.credentials import ClientCertificate
 from services.assembly import Services, open_services
-from services.logs import configure_logging
-from services.root_keys import generate_root_key, read_root_key
+from services.contents.root_keys import generate_root_key, read_root_key
+from services.process.logs import configure_logging
 from settings import Settings
 from storage.migrate import upgrade
 from storage.runs import RunRecord

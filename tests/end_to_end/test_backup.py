@@ -7,7 +7,7 @@ import pytest
 
 from devstack.graph_service import GraphConfig, GraphService, Profile
 from devstack.graph_service.control import UnknownObjectError
-from services.set_comparison import SetComparison
+from services.sets.set_comparison import SetComparison
 from storage.runs import RunRecord
 from tests.end_to_end.conftest import Run
 from tests.end_to_end.product import Product

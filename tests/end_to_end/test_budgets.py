@@ -17,7 +17,7 @@ from devstack.graph_service import GraphConfig, GraphService, Profile, running_g
 from graph.client import GraphClient
 from graph.clouds import custom_endpoint
 from graph.credentials import AppIdentity
-from services.graph_budgets import GraphBudgets
+from services.connections.graph_budgets import GraphBudgets
 from storage.engine import create_engine
 from tests.end_to_end.conftest import Run
 from tests.end_to_end.product import Product

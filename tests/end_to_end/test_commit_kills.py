@@ -16,7 +16,7 @@ from temporalio.client import WorkflowHandle
 from contracts.operations import OperationRequest
 from domain.operation_types import OperationType, definitions
 from domain.runs import RunOutcome
-from services.admission import Origin
+from services.admission.admission import Origin
 from services.assembly import open_services
 from tests.end_to_end.doors import (
     assert_owners_alone_had_effects,

@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 
 from domain.runs import RunOutcome, RunStatus
-from services import lane_reading, signs_of_life
+from services.backups import lane_reading
+from services.runs import signs_of_life
 from tests.end_to_end.product import Product
 from tests.eventually import eventually
 

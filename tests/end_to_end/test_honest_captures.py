@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from devstack.graph_service import GraphConfig, GraphService, Profile
 from graph.credentials import ClientSecret
-from services.set_comparison import TypeComparison
+from services.sets.set_comparison import TypeComparison
 from storage.runs import RunRecord
 from tests.end_to_end.conftest import Run
 from tests.end_to_end.product import ACTOR, Product

@@ -11,8 +11,8 @@ from temporalio.client import WorkflowExecution, WorkflowExecutionStatus
 from devstack.ports import any_free_port
 from domain.operation_types import OperationType
 from domain.runs import RunOutcome, RunStatus
-from services.schedule_sync import SyncState
-from services.temporal_schedules import TemporalSchedules, temporal_schedule_id
+from services.schedules.schedule_sync import SyncState
+from services.schedules.temporal_schedules import TemporalSchedules, temporal_schedule_id
 from storage.runs import RunRecord
 from tests.end_to_end.doors import (
     assert_owners_alone_had_effects,

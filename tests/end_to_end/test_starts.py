@@ -19,7 +19,7 @@ from contracts.operations import OperationRequest
 from contracts.search_attributes import OPERATION_RUN_ID, TENANT_ID
 from devstack.ports import any_free_port
 from domain.runs import RunOutcome, RunStatus
-from services.admission import DISPATCH_FAILED, Origin
+from services.admission.admission import DISPATCH_FAILED, Origin
 from services.assembly import open_services
 from tests.end_to_end.doors import (
     Decision,

@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.operations import OperationRequest
 from domain.capabilities import Role, capabilities_of
-from services.admission import AdmissionService
-from services.captures import CaptureService
-from services.operation_runs import OperationRunService
-from services.prerequisites import Prerequisites
-from services.run_gate import GatePolicy, RunGate
-from services.start_plans import Deadlines, StartPlans
+from services.admission.admission import AdmissionService
+from services.admission.prerequisites import Prerequisites
+from services.admission.start_plans import Deadlines, StartPlans
+from services.backups.captures import CaptureService
+from services.runs.operation_runs import OperationRunService
+from services.runs.run_gate import GatePolicy, RunGate
 from storage.tables import (
     backup_schedules,
     operation_runs,

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.canonical_rules import CanonicalRules
 from domain.outcome import TypeResult
-from services.captures import CapturedObject, CaptureService, FailedObject
+from services.backups.captures import CapturedObject, CaptureService, FailedObject
 from storage.runs import Owner
 from storage.tables import operation_runs
 from tests.services.content_rows import new_id, tenant_keys, ticking_clock

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
-from services.root_keys import LocalRootKey
-from services.tenant_keys import TenantKeys
+from services.contents.root_keys import LocalRootKey
+from services.contents.tenant_keys import TenantKeys
 
 ROOT_KEY = LocalRootKey(b"r" * 32)
 START = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.identity import identity_inputs
 from domain.operation_types import OperationType
-from services.operation_runs import EnsuredRun, NewRun, OperationRunService, Owner, RunRecord
+from services.runs.operation_runs import EnsuredRun, NewRun, OperationRunService, Owner, RunRecord
 from storage.tables import operation_run_results, operation_runs, run_leases
 from tests.services.tenancy import Tenancy, add_tenancy
 

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.audit import Actor, ActorKind
+from services.accounts.audit import Actor, ActorKind
 from storage.tables import audit_log, tenants, workspaces
 
 EDITOR = Actor(ActorKind.SERVICE, "editor")

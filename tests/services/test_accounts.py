@@ -7,13 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from domain.capabilities import Capability, Role
-from services.account_errors import (
+from services.accounts.account_errors import (
     AccountNotFoundError,
     InvalidFieldError,
     NameTakenError,
     TenantExistsError,
 )
-from services.accounts import AccountService
+from services.accounts.accounts import AccountService
 from storage.accounts import StoredWorkspace
 from storage.tables import audit_log
 from tests.services.tenancy import EDITOR, audited, now

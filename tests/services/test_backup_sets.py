@@ -4,9 +4,9 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.backup_sets import BackupSetNotFoundError, BackupSets
-from services.captures import FailedObject
-from services.set_comparison import SetComparison
+from services.backups.captures import FailedObject
+from services.sets.backup_sets import BackupSetNotFoundError, BackupSets
+from services.sets.set_comparison import SetComparison
 from tests.services.capture_runs import FILTER, Backup, Item, Tenant, add_tenant, item, items
 from tests.services.content_rows import tenant_keys
 from tests.services.tenancy import add_tenancy

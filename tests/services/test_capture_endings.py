@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.capture_results import is_suspicious_loss
 from domain.outcome import PermissionState
-from services.captures import FailedObject
+from services.backups.captures import FailedObject
 from tests.services.capture_runs import FILTER, Item, Tenant, add_tenant, item, items
 from tests.services.content_rows import count_rows
 

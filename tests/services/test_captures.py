@@ -6,9 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.canonical_rules import CanonicalRules
 from domain.outcome import PermissionState, TypeResult
-from services.capture_endings import ListingOpenError
-from services.captures import CapturedObject, FailedObject
-from services.run_errors import NotOwnerError, RunAlreadyClosedError
+from services.backups.capture_endings import ListingOpenError
+from services.backups.captures import CapturedObject, FailedObject
+from services.runs.run_errors import NotOwnerError, RunAlreadyClosedError
 from tests.services.capture_runs import FILTER, Item, Tenant, add_tenant, item, items
 from tests.services.content_rows import count_rows
 

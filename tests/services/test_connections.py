@@ -24,10 +24,10 @@ from graph.credentials import (
     ManagedIdentity,
     WorkloadIdentity,
 )
-from services.account_errors import AccountNotFoundError, InvalidFieldError, NameTakenError
-from services.connection_use import ConnectionUse, CredentialMissingError, Unresolved
-from services.connections import ConnectionService, NewConnection
-from services.tenant_keys import TenantKeys
+from services.accounts.account_errors import AccountNotFoundError, InvalidFieldError, NameTakenError
+from services.connections.connection_use import ConnectionUse, CredentialMissingError, Unresolved
+from services.connections.connections import ConnectionService, NewConnection
+from services.contents.tenant_keys import TenantKeys
 from storage.connections import StoredConnection
 from storage.tables import audit_log, provider_connections
 from tests.services.admitting import Desk, add_ground

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.canonical_rules import CanonicalRules
-from services.contents import (
+from services.contents.contents import (
     ContentMissingError,
     ContentReader,
     decode_document,
@@ -15,8 +15,8 @@ from services.contents import (
     hash_documents,
     seal_documents,
 )
-from services.recent_hashes import RecentHashes
-from services.tenant_keys import SealedDataError, TenantCipher
+from services.contents.recent_hashes import RecentHashes
+from services.contents.tenant_keys import SealedDataError, TenantCipher
 from storage.contents import insert_contents
 from tests.domain.documents import DOCUMENTS, Document
 from tests.services.content_rows import START, count_rows, new_id, tenant_keys

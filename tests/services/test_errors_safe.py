@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError
 from activities.errors import safe_errors
 from commands.errors import explain
 from contracts.converter import data_converter
-from services.logs import configure_logging
+from services.process.logs import configure_logging
 from tests.end_to_end.hostile_errors import SHAPES, Shape, nested_groups, plain
 
 # No pattern knows it: only what is allowed may pass.

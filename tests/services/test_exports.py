@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.canonical_rules import rules_of
 from domain.resource_types.registry import RESOURCE_TYPES
-from services.backup_sets import BackupSets
-from services.captures import CapturedObject
-from services.contents import ContentReader
-from services.exports import ExportReport, ExportTargetError, SetExporter
+from services.backups.captures import CapturedObject
+from services.contents.contents import ContentReader
+from services.sets.backup_sets import BackupSets
+from services.sets.exports import ExportReport, ExportTargetError, SetExporter
 from tests.services.capture_runs import Tenant, add_tenant, item, items
 from tests.services.content_rows import tenant_keys
 

@@ -12,8 +12,12 @@ from domain.provider_errors import ProviderReason
 from graph.clouds import Cloud
 from graph.credentials import ClientSecret
 from graph.errors import GraphCredentialRefusedError
-from services.connections import ConnectionService, NewConnection
-from services.graph_access import ConnectionUnusableError, CustomCloudMissingError, GraphAccess
+from services.connections.connections import ConnectionService, NewConnection
+from services.connections.graph_access import (
+    ConnectionUnusableError,
+    CustomCloudMissingError,
+    GraphAccess,
+)
 from settings import Settings
 from storage.connections import StoredConnection
 from tests.graph.certificates import ServerTrust, make_trust

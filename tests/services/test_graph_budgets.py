@@ -14,7 +14,7 @@ from domain.resource_types.shape import ServiceArea
 from graph.budgets import BudgetKey, BudgetKind
 from graph.errors import GraphThrottledError
 from graph.request_costs import REQUEST_LIMITS, WRITE_LIMITS, AreaLimit
-from services.graph_budgets import GraphBudgets, block_validity, bucket_shape
+from services.connections.graph_budgets import GraphBudgets, block_validity, bucket_shape
 from storage.engine import create_engine
 
 POLICIES = BudgetKey("app", "tenant", ServiceArea.DEVICE_CONFIGURATION)

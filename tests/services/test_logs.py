@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.logs import configure_logging
+from services.process.logs import configure_logging
 
 WITHHELD = "text withheld: it was made at run time"
 SECRET = "Qx~8Q~hT3v.dK1nR7-aaBbCcDdEeFfGg1234ab"

@@ -8,7 +8,7 @@ import pytest
 
 from domain.operation_types import OperationType
 from domain.runs import RunOutcome, RunStatus
-from services.operation_runs import (
+from services.runs.operation_runs import (
     AdmissionKeyTakenError,
     ContextTooLargeError,
     EnsureDecision,

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from domain.failures import FAILURE_LIMIT, TRUNCATED_CODE, Failure
-from services.operation_runs import ContextTooLargeError, RunAlreadyClosedError, RunChanges
+from services.runs.operation_runs import ContextTooLargeError, RunAlreadyClosedError, RunChanges
 from tests.services.run_ground import RunGround
 
 

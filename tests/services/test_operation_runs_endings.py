@@ -9,7 +9,7 @@ import pytest
 from domain.failures import Failure
 from domain.reasons import reason
 from domain.runs import IllegalTransitionError, RunOutcome, RunStatus
-from services.operation_runs import (
+from services.runs.operation_runs import (
     NotOwnerError,
     OperationRunService,
     RunAlreadyClosedError,

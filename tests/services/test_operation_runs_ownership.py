@@ -11,7 +11,7 @@ import pytest
 from domain.failures import Failure
 from domain.operation_types import OperationType
 from domain.runs import IllegalTransitionError, RunOutcome, RunStatus
-from services.operation_runs import (
+from services.runs.operation_runs import (
     NotOwnerError,
     OperationRunService,
     Owner,

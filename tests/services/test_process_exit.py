@@ -19,7 +19,7 @@ def run(body: str, *, ends_at_once: bool = True) -> "subprocess.CompletedProcess
     """Run a function of this body in a process of its own."""
     call = "run_and_exit(program)" if ends_at_once else "program()"
     lines = (
-        "from services.process_exit import run_and_exit",
+        "from services.process.process_exit import run_and_exit",
         "def program():",
         f"    {body}",
         call,

@@ -10,7 +10,7 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 # A block of 20 MB raises glibc's own threshold to it; blocks of 1 MB would then be kept.
 PROGRAM = """
-from services.process_memory import return_freed_memory
+from services.process.process_memory import return_freed_memory
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
 assert return_freed_memory()

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from services.root_keys import (
+from services.contents.root_keys import (
     EncryptionKeyUnavailableError,
     LocalRootKey,
     generate_root_key,

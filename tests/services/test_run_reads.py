@@ -11,7 +11,7 @@ from domain.freshness import Freshness
 from domain.operation_types import OperationType
 from domain.outcome import PermissionState
 from domain.runs import RunOutcome, RunStatus
-from services.run_reads import (
+from services.runs.run_reads import (
     CursorError,
     IdPrefixError,
     RunFilters,

@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from contracts.converter import data_converter
 from domain.schedule_definitions import ScheduleDefinition
 from domain.schedules import DstEffect, Frequency, InvalidScheduleError, ScheduleSpec
-from services.schedule_errors import (
+from services.schedules.schedule_errors import (
     NotASlotError,
     ScheduleArchivedError,
     ScheduleChangedError,
@@ -27,9 +27,9 @@ from services.schedule_errors import (
     SlotNotDueError,
     TenantNotActiveError,
 )
-from services.schedule_sync import SyncState
-from services.schedules import ScheduleService
-from services.temporal_schedules import TemporalSchedules
+from services.schedules.schedule_sync import SyncState
+from services.schedules.schedules import ScheduleService
+from services.schedules.temporal_schedules import TemporalSchedules
 from storage.tables import audit_log, operation_runs
 from tests.eventually import eventually
 from tests.services.tenancy import EDITOR, Tenancy, add_tenancy, audited, now

@@ -10,7 +10,7 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from services.search_attributes import (
+from services.runs.search_attributes import (
     SearchAttributesError,
     needed_attributes,
     register_and_verify,

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from services import signs_of_life as signs
-from services.run_errors import RunAlreadyClosedError
+from services.runs import signs_of_life as signs
+from services.runs.run_errors import RunAlreadyClosedError
 from tests.eventually import eventually
 from tests.services.run_ground import RunGround
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from domain.operation_types import OperationType
-from services.start_plans import Deadlines, StartPlans
+from services.admission.start_plans import Deadlines, StartPlans
 from tests.services.run_ground import RunGround
 
 

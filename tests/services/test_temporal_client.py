@@ -11,9 +11,9 @@ from tests.services.relay import Relay
 PROGRAM = """
 import asyncio, sys
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
-from services.logs import configure_logging
-from services.process_exit import run_and_exit
-from services.temporal_client import connect
+from services.process.logs import configure_logging
+from services.process.process_exit import run_and_exit
+from services.process.temporal_client import connect
 
 async def main():
     configure_logging()

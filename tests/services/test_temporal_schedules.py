@@ -10,7 +10,7 @@ from temporalio.client import Client, ScheduleOverlapPolicy
 from contracts.converter import data_converter
 from domain.schedule_definitions import ScheduleDefinition
 from domain.schedules import Frequency, ScheduleSpec, is_slot, occurrences
-from services.temporal_schedules import TemporalSchedules, temporal_schedule_id
+from services.schedules.temporal_schedules import TemporalSchedules, temporal_schedule_id
 from storage.schedules import StoredSchedule
 
 START = datetime(2026, 9, 1, 0, 0, 30, tzinfo=UTC)

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.root_keys import EncryptionKeyUnavailableError, LocalRootKey
-from services.tenant_keys import SealedDataError
+from services.contents.root_keys import EncryptionKeyUnavailableError, LocalRootKey
+from services.contents.tenant_keys import SealedDataError
 from tests.services.content_rows import count_rows, tenant_keys
 from tests.services.tenancy import add_tenancy
 

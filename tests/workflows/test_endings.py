@@ -13,10 +13,10 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from contracts.operations import OperationDecision
 from contracts.runs import OperationResult, OperationRunRequest
 from devstack.graph_service import GraphConfig, Profile
-from services.admission import Origin
-from services.directory_role_definitions import DirectoryRoleDefinitionsService
-from services.lane_reading import LaneReader
-from services.type_reading import TypeReading
+from services.admission.admission import Origin
+from services.backups.lane_reading import LaneReader
+from services.backups.type_reading import TypeReading
+from services.directory_roles.directory_role_definitions import DirectoryRoleDefinitionsService
 from storage.runs import RunRecord
 from tests.end_to_end.conftest import Run
 from tests.end_to_end.product import Product
@@ -159,7 +159,7 @@ async def test_type_that_breaks_for_no_reason_of_graph_keeps_no_other_back(
         await read(self)
 
     monkeypatch.setattr(TypeReading, "read", broken)
-    monkeypatch.setattr("services.lane_reading.OUTAGE_PAUSE", timedelta(milliseconds=50))
+    monkeypatch.setattr("services.backups.lane_reading.OUTAGE_PAUSE", timedelta(milliseconds=50))
 
     run = await product.backup(*TYPES)
 

@@ -1,0 +1,1 @@
+"""Workspaces, tenants, principals, and the audit of changes."""

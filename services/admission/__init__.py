@@ -1,0 +1,1 @@
+"""The one way to start work: authority, prerequisites, decision, start."""

@@ -1,0 +1,1 @@
+"""A backup at work: lanes, types, steps, endings, and the set it writes."""

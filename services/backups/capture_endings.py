@@ -1,0 +1,237 @@
+"""How a resource type ends: confirmed deletions, the manifest, and counts that are exact (D5).
+
+A failed fetch is never a deletion, and a loss that looks too large waits for the next run. Runs
+inside the transaction of `services.backups.captures`, under its locks.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import zstandard
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.capture_results import (
+    CaptureCounts,
+    StepEntry,
+    count_captures,
+    decode_entries,
+    encode_entries,
+    is_suspicious_loss,
+    merge_entries,
+)
+from domain.manifests import Manifest, build_manifest
+from domain.outcome import PermissionState
+from domain.reasons import ReasonClass, reason
+from services.backups.held_losses import HELD, was_held_before
+from storage import captures as rows
+from storage import policies
+from storage.manifests import insert_chunks
+from storage.statements import Row
+
+INCONSISTENT = "listing_inconsistent"
+INCOMPLETE = "listing_incomplete"
+# Of an object that answered 404 when it was read, and of one that is listed even so.
+NOT_FOUND = "provider_object_not_found"
+CONTRADICTED = "object_listed_not_found"
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What the missing candidates answered to their own GET.
+
+    `gone`: 404. `still_there`: 200. `unknown`: anything else, for `unknown_reason`. `vanished` were
+    listed and are not in a fresh listing.
+    """
+
+    gone: Sequence[str] = ()
+    still_there: Sequence[str] = ()
+    unknown: Sequence[str] = ()
+    unknown_reason: str = "object_failed"
+    vanished: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class TypeEnding:
+    """Why a type cannot be read to its end."""
+
+    reason_code: str
+    http_status: int | None = None
+    request_id: str | None = None
+    missing_scopes: Sequence[str] | None = None
+    permission_state: PermissionState = PermissionState.UNKNOWN
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a listing proves: these are deleted, so many others are missing for a reason."""
+
+    deleted: Sequence[str] = ()
+    missing_count: int = 0
+    reason_code: str | None = None
+
+
+class ListingOpenError(Exception):
+    """The listing of the type has not come to its end, so nothing is proven."""
+
+    reason_code = "listing_incomplete"
+
+
+async def finish(
+    connection: AsyncConnection, result: Row, confirmation: Confirmation, now: datetime
+) -> Row:
+    """End a type that was listed to its end and return its row."""
+    if result["state"] != "confirming":
+        raise ListingOpenError("the listing has not come to its end")
+    entries = _settled(await entries_of(connection, result), confirmation.vanished)
+    verdict = await _judge(connection, result, entries, confirmation)
+    place = (result["tenant_id"], result["resource_type"], result["operation_run_id"])
+    await policies.write_tombstones(connection, place, verdict.deleted, now)
+    counts = await _counts(connection, result, entries)
+    ending = {
+        "expected": len(entries) + verdict.missing_count,
+        "reason_code": verdict.reason_code,
+        "listing_complete": verdict.reason_code is None,
+        "permission_state": PermissionState.GRANTED,
+    }
+    missing = {verdict.reason_code: verdict.missing_count} if verdict.reason_code else {}
+    return await _end(connection, result, entries, _with_missing(counts, missing), ending, now)
+
+
+async def close(connection: AsyncConnection, result: Row, ending: TypeEnding, now: datetime) -> Row:
+    """End a type before its listing came to its end and return its row."""
+    entries = await entries_of(connection, result)
+    counts = await _counts(connection, result, entries)
+    known = await policies.count_policies(connection, result["tenant_id"], result["resource_type"])
+    expected = max(known, len(entries))
+    missing = expected - counts.captured - counts.unchanged - counts.skipped - counts.failed
+    values = {
+        "expected": expected,
+        "reason_code": ending.reason_code,
+        "http_status": ending.http_status,
+        "request_id": ending.request_id,
+        "missing_scopes": list(ending.missing_scopes) if ending.missing_scopes else None,
+        "listing_complete": False,
+        "permission_state": ending.permission_state,
+    }
+    counts = _with_missing(counts, {ending.reason_code: max(missing, 0)})
+    return await _end(connection, result, entries, counts, values, now)
+
+
+async def entries_of(connection: AsyncConnection, result: Row) -> dict[str, StepEntry]:
+    """Return what the result's present epoch listed, by object id: ids and hashes, no bodies."""
+    steps = await rows.select_steps(connection, result)
+    return await asyncio.to_thread(
+        lambda: merge_entries(decode_entries(zstandard.decompress(step)) for step in steps)
+    )
+
+
+def contested(entries: Mapping[str, StepEntry]) -> list[str]:
+    """Return the objects that were listed and answered 404 to their own GET."""
+    return sorted(name for name, entry in entries.items() if _is_contested(entry))
+
+
+def pack_entries(entries: Sequence[StepEntry]) -> bytes:
+    """Return the entries of a step as its row holds them."""
+    return zstandard.compress(encode_entries(entries))
+
+
+def _is_contested(entry: StepEntry) -> bool:
+    return entry.version_hash is None and entry.reason_code == NOT_FOUND
+
+
+def _settled(entries: Mapping[str, StepEntry], vanished: Sequence[str]) -> dict[str, StepEntry]:
+    """Drop what a fresh listing lacks; what it has although it answers 404 has failed."""
+    kept = {name: entry for name, entry in entries.items() if name not in set(vanished)}
+    failed = {
+        name: kept[name]._replace(reason_code=CONTRADICTED, is_skip=False)
+        for name in contested(kept)
+    }
+    return kept | failed
+
+
+async def _judge(
+    connection: AsyncConnection,
+    result: Row,
+    entries: Mapping[str, StepEntry],
+    confirmation: Confirmation,
+) -> Verdict:
+    """Decide what the absence of objects means."""
+    tenant_id, resource_type = result["tenant_id"], result["resource_type"]
+    missing = set(await policies.missing_policies(connection, tenant_id, resource_type, [*entries]))
+    gone = sorted(missing.intersection(confirmation.gone))
+    present = missing.intersection(confirmation.still_there)
+    unproven = len(missing) - len(gone)
+    if present:
+        return Verdict((), unproven, INCONSISTENT)
+    histories = await policies.run_histories(
+        connection, result["operation_run_id"], tenant_id, resource_type
+    )
+    new = {history.object_id for history in histories if history.version_before is None}
+    known_before = len(missing - new) + len(entries.keys() - new)
+    is_suspicious = is_suspicious_loss(len(set(gone) - new), len(entries), known_before)
+    place = (tenant_id, result["operation_run_id"], resource_type)
+    if is_suspicious and not await was_held_before(connection, place, gone):
+        return Verdict((), len(missing), HELD)
+    if unproven:
+        cause = confirmation.unknown_reason if confirmation.unknown else INCOMPLETE
+        return Verdict(gone, unproven, cause)
+    return Verdict(gone)
+
+
+async def _counts(
+    connection: AsyncConnection, result: Row, entries: Mapping[str, StepEntry]
+) -> CaptureCounts:
+    place = (result["operation_run_id"], result["tenant_id"], result["resource_type"])
+    return count_captures(entries, await policies.run_histories(connection, *place))
+
+
+def _with_missing(counts: CaptureCounts, missing: Mapping[str, int]) -> CaptureCounts:
+    """Add objects that were expected and not read, as skipped if their cause is harmless."""
+    values = asdict(counts)
+    for code, count in missing.items():
+        if count:
+            is_skip = reason(code).reason_class is ReasonClass.SKIPPED
+            values["skipped" if is_skip else "failed"] += count
+            reasons = values["reason_counts"]
+            values["reason_counts"] = {**reasons, code: reasons.get(code, 0) + count}
+    return CaptureCounts(**values)
+
+
+async def _end(
+    connection: AsyncConnection,
+    result: Row,
+    entries: Mapping[str, StepEntry],
+    counts: CaptureCounts,
+    ending: Mapping[str, Any],
+    now: datetime,
+) -> Row:
+    place: tuple[UUID, str] = (result["operation_run_id"], result["resource_type"])
+    manifest = await asyncio.to_thread(_manifest, result["resource_type"], entries)
+    owner = (result["workspace_id"], result["tenant_id"])
+    await insert_chunks(connection, owner, manifest.chunks)
+    await rows.delete_steps(connection, *place)
+    values = {
+        "http_status": None,
+        "request_id": None,
+        "missing_scopes": None,
+        **asdict(counts),
+        **ending,
+        "manifest_hash": manifest.hash,
+        "chunk_hashes": [chunk.hash for chunk in manifest.chunks],
+    }
+    return await rows.close_result(connection, place, now, values)
+
+
+def _manifest(resource_type: str, entries: Mapping[str, StepEntry]) -> Manifest:
+    return build_manifest(
+        resource_type,
+        [
+            (entry.object_id, entry.version_hash)
+            for entry in entries.values()
+            if entry.version_hash is not None
+        ],
+    )

@@ -1,0 +1,157 @@
+"""One page of a listing made ready for its transaction: hashed, compared, compressed, encrypted.
+
+Nothing here writes, so it may run twice or for nothing. What it found is checked again under the
+locks of the transaction that uses it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.capture_results import StepEntry
+from domain.manifests import is_valid_object_id
+from services.backups.listed_objects import CapturedObject, FailedObject, ListedObject, PagePlace
+from services.backups.unmade_changes import ComparedPage, unmade_changes, version_of
+from services.contents.contents import ContentReader, hash_documents, seal_documents
+from storage.contents import ContentRow, readable_hashes
+from storage.policies import KnownPolicy, known_policies
+
+# Of an object whose id or body no JSON document can hold.
+UNREPRESENTABLE = "object_failed"
+
+
+@dataclass(frozen=True)
+class PageChange:
+    """An object whose version differs from the latest known one.
+
+    `basis` is that version; `is_schema_change` holds only against it.
+    """
+
+    object_id: str
+    basis: str | None
+    version_hash: str
+    name: bytes | None
+    not_captured: tuple[str, ...]
+    is_schema_change: bool
+
+
+@dataclass(frozen=True)
+class PreparedPage:
+    """A page ready to be written."""
+
+    key_id: UUID
+    entries: Sequence[StepEntry]
+    changes: Sequence[PageChange]
+    contents: Sequence[ContentRow]
+
+    @property
+    def counts(self) -> tuple[int, int, int, int, int, int]:
+        """Expected, captured, unchanged, skipped, failed, not captured: for live progress."""
+        captured = sum(entry.version_hash is not None for entry in self.entries)
+        skipped = sum(entry.is_skip for entry in self.entries)
+        return (
+            len(self.entries),
+            len(self.changes),
+            captured - len(self.changes),
+            skipped,
+            len(self.entries) - captured - skipped,
+            sum(entry.not_captured_count for entry in self.entries),
+        )
+
+
+async def prepare_page(
+    connection: AsyncConnection,
+    reader: ContentReader,
+    place: PagePlace,
+    objects: Iterable[ListedObject],
+) -> PreparedPage:
+    """Compare a page with what is known and seal what is new; an object listed twice counts once.
+
+    Unchanged objects cost one hash and no encryption.
+    """
+    listed = {item.object_id: item for item in objects}
+    read = [item for item in listed.values() if isinstance(item, CapturedObject)]
+    ids = [item.object_id for item in read]
+    bodies = [item.document for item in read]
+    hashes = await hash_documents(bodies, place.rules, place.cipher, ids)
+    versions = {
+        item.object_id: content_hash
+        for item, content_hash in zip(read, hashes, strict=True)
+        if content_hash is not None and is_valid_object_id(item.object_id)
+    }
+    key_id = place.cipher.key_id
+    known = await known_policies(
+        connection, place.tenant_id, place.resource_type, list(versions), key_id
+    )
+    documents = {item.object_id: item for item in read if item.object_id in versions}
+    changed = [name for name, version in versions.items() if _differs(known.get(name), version)]
+    page = ComparedPage(place, known, documents, versions)
+    unmade = await unmade_changes(connection, reader, page)
+    return PreparedPage(
+        key_id=key_id,
+        entries=[_entry(item, versions) for item in listed.values()],
+        changes=[
+            PageChange(
+                object_id=name,
+                basis=version_of(known.get(name)),
+                version_hash=versions[name],
+                name=seal_name(place, documents[name]),
+                not_captured=documents[name].not_captured,
+                is_schema_change=name in unmade,
+            )
+            for name in changed
+        ],
+        contents=await _new_contents(connection, place, known, documents, versions),
+    )
+
+
+def seal_name(place: PagePlace, item: CapturedObject) -> bytes | None:
+    """Return the encrypted display name: tenant data."""
+    if item.name is None:
+        return None
+    context = name_context(place.tenant_id, place.resource_type, item.object_id)
+    return place.cipher.seal(item.name.encode(errors="replace"), context)
+
+
+def name_context(tenant_id: UUID, resource_type: str, object_id: str) -> bytes:
+    """Return what binds an encrypted name to its object."""
+    return b"name" + tenant_id.bytes + f"{resource_type}\0{object_id}".encode()
+
+
+def _differs(known: KnownPolicy | None, version: str) -> bool:
+    return version_of(known) != version
+
+
+def _entry(item: ListedObject, versions: Mapping[str, str]) -> StepEntry:
+    # An id that is no line of text stays out of the manifest and must not break the row.
+    is_valid = is_valid_object_id(item.object_id)
+    object_id = item.object_id if is_valid else ascii(item.object_id)
+    if isinstance(item, FailedObject):
+        return StepEntry(object_id, None, 0, item.reason_code, item.is_skip)
+    version = versions.get(item.object_id)
+    if version is None:
+        return StepEntry(object_id, None, 0, UNREPRESENTABLE)
+    return StepEntry(object_id, version, len(item.not_captured))
+
+
+async def _new_contents(
+    connection: AsyncConnection,
+    place: PagePlace,
+    known: Mapping[str, KnownPolicy],
+    documents: Mapping[str, CapturedObject],
+    versions: Mapping[str, str],
+) -> list[ContentRow]:
+    """Seal what the store lacks, also of an unchanged object whose content cannot be read."""
+    wanted = {}
+    for object_id, version in versions.items():
+        policy = known.get(object_id)
+        is_stored = policy is not None and policy.canonical_rules is not None
+        if not is_stored or policy is None or policy.current_version_hash != version:
+            wanted[version] = documents[object_id].document
+    if not wanted:
+        return []
+    stored = await readable_hashes(connection, place.tenant_id, place.cipher.key_id, list(wanted))
+    missing = {version: wanted[version] for version in wanted if version not in stored}
+    return await seal_documents(missing, place.tenant_id, place.cipher)

@@ -1,0 +1,418 @@
+"""The capture of a tenant, resource type by resource type: steps, epochs, endings (D4, D5).
+
+`record_step` is where effects happen once: contents, versions, the ledger entry and the cursor of
+one page commit together, or not at all. Every write is fenced by the run's owner, so an attempt
+that lives on after its run was taken over changes nothing. What a type's ending means is decided in
+`services.backups.capture_endings`, what a set consists of in `services.backups.backup_set_writing`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import fields
+from datetime import datetime
+from types import EllipsisType
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.canonical_rules import CanonicalRules
+from domain.outcome import PermissionState, TypeResult
+from domain.runs import RunStatus
+from services.backups.backup_set_writing import write_backup_set
+from services.backups.capture_endings import (
+    Confirmation,
+    TypeEnding,
+    close,
+    contested,
+    entries_of,
+    finish,
+    pack_entries,
+)
+from services.backups.capture_pages import PageChange, PreparedPage, prepare_page
+from services.backups.capture_records import (
+    CaptureStep,
+    Delay,
+    StepResult,
+    TypeProgress,
+    type_result,
+)
+from services.backups.listed_objects import CapturedObject, FailedObject, ListedObject, PagePlace
+from services.backups.listing_cursors import open_cursor, open_cursors, seal_cursor
+from services.contents.contents import ContentReader
+from services.contents.tenant_keys import TenantCipher, TenantKeys
+from services.runs.run_errors import NotOwnerError, RunAlreadyClosedError, UnknownRunError
+from storage import captures as rows
+from storage.contents import insert_contents
+from storage.policies import (
+    KnownPolicy,
+    NewVersion,
+    existing_policies,
+    lock_policies,
+    missing_policies,
+    write_versions,
+)
+from storage.runs import Owner
+from storage.statements import Row
+
+__all__ = [
+    "CaptureService",
+    "CapturedObject",
+    "Delay",
+    "FailedObject",
+    "StepResult",
+    "TypeProgress",
+]
+
+_READING: Final = ("pending", "listing")
+
+
+class UnknownTypeOfRunError(LookupError):
+    """The run has no such resource type."""
+
+    reason_code = "not_found"
+
+
+class CaptureService:
+    """Writes what a backup reads; every method is one transaction and safe to repeat."""
+
+    def __init__(
+        self,
+        *,
+        engine: AsyncEngine,
+        keys: TenantKeys,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], UUID],
+    ) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._reader = ContentReader(engine=engine, keys=keys)
+        self._clock = clock
+        self._new_id = new_id
+
+    async def open_types(
+        self,
+        run_id: UUID,
+        owner: Owner,
+        workspace_id: UUID,
+        tenant_id: UUID,
+        types: Sequence[str],
+        *,
+        within: AsyncConnection | None = None,
+    ) -> None:
+        """Insert a pending result for each type; those that exist stay as they are."""
+        async with self._fenced(run_id, owner, within=within) as connection:
+            place = (workspace_id, tenant_id)
+            await rows.insert_results(connection, run_id, place, types, self._clock())
+
+    async def progress(self, run_id: UUID) -> dict[str, TypeProgress]:
+        """Return how far each type of the run is."""
+        async with self._engine.begin() as connection:
+            stored = await rows.select_results(connection, run_id)
+            found = await open_cursors(connection, self._keys, stored)
+        names = [entry.name for entry in fields(TypeProgress)]
+        return {row["resource_type"]: TypeProgress(**{n: row[n] for n in names}) for row in found}
+
+    async def results(self, run_id: UUID) -> list[TypeResult]:
+        """Return the result of each type of the run, finished or not."""
+        async with self._engine.connect() as connection:
+            return [type_result(row) for row in await rows.select_results(connection, run_id)]
+
+    async def record_step(  # noqa: PLR0913 - the parts of a step, each by its name
+        self,
+        run_id: UUID,
+        owner: Owner,
+        resource_type: str,
+        *,
+        rules: CanonicalRules,
+        epoch: int,
+        page: int,
+        objects: Sequence[ListedObject],
+        next_cursor: str | None,
+        next_page: int,
+        cursor: str | EllipsisType | None = ...,
+    ) -> StepResult:
+        """Write a batch of list pages exactly once (D4); an unchanged one writes two rows.
+
+        `epoch`, `page` and `cursor` say where the reading started from, `next_page` and
+        `next_cursor` where it goes on; `next_cursor` None means that the listing came to its end.
+        Not recorded when the step is in already, its epoch was discarded, or the listing is
+        elsewhere: then another attempt was faster, and the caller has to read the progress again
+        before it goes on. Raises NotOwnerError or RunAlreadyClosedError.
+        """
+        step = CaptureStep(
+            resource_type=resource_type,
+            rules=rules,
+            epoch=epoch,
+            page=page,
+            objects=objects,
+            next_cursor=next_cursor,
+            next_page=next_page,
+            cursor=cursor,
+        )
+        prepared = await self._prepare(run_id, step)
+        async with self._fenced(run_id, owner) as connection:
+            if prepared is None:
+                return StepResult(recorded=False)
+            return await self._write_step(connection, run_id, step, *prepared)
+
+    async def restart_listing(
+        self, run_id: UUID, owner: Owner, resource_type: str, expected_epoch: int
+    ) -> int:
+        """Discard what was listed and open the next epoch; returns the epoch that is open.
+
+        An epoch other than `expected_epoch` was opened by somebody else and stays.
+        """
+        async with self._fenced(run_id, owner) as connection:
+            result = await _locked(connection, run_id, resource_type)
+            if result["epoch"] != expected_epoch or result["state"] == "done":
+                return int(result["epoch"])
+            await rows.delete_steps(connection, run_id, resource_type)
+            return await rows.restart(connection, run_id, resource_type, self._clock())
+
+    async def postpone_type(
+        self, run_id: UUID, owner: Owner, resource_type: str, delay: Delay
+    ) -> None:
+        """Note that a type waits, so that a deadline can close it with the cause."""
+        cause = (delay.reason_code, delay.http_status, delay.request_id)
+        async with self._fenced(run_id, owner) as connection:
+            place = (run_id, resource_type)
+            await rows.postpone(connection, place, delay.until, cause, self._clock())
+
+    async def known_objects(
+        self, tenant_id: UUID, resource_type: str, object_ids: Sequence[str]
+    ) -> set[str]:
+        """Return those of `object_ids` that were captured before and are not deleted."""
+        async with self._engine.begin() as connection:
+            return await existing_policies(connection, tenant_id, resource_type, object_ids)
+
+    async def missing_candidates(
+        self, run_id: UUID, resource_type: str, tenant_id: UUID
+    ) -> list[str]:
+        """Return known objects that the finished listing lacks: to be asked for one by one (D5)."""
+        async with self._engine.begin() as connection:
+            result = await rows.select_result(connection, run_id, resource_type)
+            if result is None or result["state"] != "confirming":
+                return []
+            listed = await entries_of(connection, result)
+            return await missing_policies(connection, tenant_id, resource_type, list(listed))
+
+    async def contested_objects(self, run_id: UUID, resource_type: str) -> list[str]:
+        """Return objects that the finished listing has, and that answered 404 all the same."""
+        async with self._engine.begin() as connection:
+            result = await rows.select_result(connection, run_id, resource_type)
+            # The count spares most types a second look at what they listed.
+            if result is None or result["state"] != "confirming" or not result["skipped"]:
+                return []
+            return contested(await entries_of(connection, result))
+
+    async def finish_type(  # noqa: PLR0913 - the answers of the candidates, each by its name
+        self,
+        run_id: UUID,
+        owner: Owner,
+        resource_type: str,
+        *,
+        gone: Sequence[str] = (),
+        still_there: Sequence[str] = (),
+        unknown: Sequence[str] = (),
+        unknown_reason: str = "object_failed",
+        vanished: Sequence[str] = (),
+    ) -> TypeResult:
+        """End a type whose listing came to its end: tombstones, manifest, exact counts.
+
+        The ids are the candidates by what their own GET answered: 404, 200, anything else (for
+        `unknown_reason`). `vanished` are contested objects that a fresh listing lacks and that
+        are among `gone`: they count as missing; the other contested ones have failed. Raises
+        ListingOpenError when the listing is still open. A type that is done stays as it is.
+        """
+        confirmation = Confirmation(gone, still_there, unknown, unknown_reason, vanished)
+        async with self._fenced(run_id, owner) as connection:
+            result = await _locked(connection, run_id, resource_type)
+            if result["state"] != "done":
+                result = await finish(connection, result, confirmation, self._clock())
+            return type_result(result)
+
+    async def close_type(  # noqa: PLR0913 - the facts of a refusal, each by its name
+        self,
+        run_id: UUID,
+        owner: Owner,
+        resource_type: str,
+        *,
+        reason_code: str,
+        http_status: int | None = None,
+        request_id: str | None = None,
+        missing_scopes: Sequence[str] | None = None,
+        permission_state: PermissionState = PermissionState.UNKNOWN,
+    ) -> TypeResult:
+        """End a type that cannot be read to its end; what was captured stays, as incomplete.
+
+        A type that is done stays as it is.
+        """
+        ending = TypeEnding(
+            reason_code, http_status, request_id, tuple(missing_scopes or ()), permission_state
+        )
+        async with self._fenced(run_id, owner) as connection:
+            result = await _locked(connection, run_id, resource_type)
+            if result["state"] != "done":
+                result = await close(connection, result, ending, self._clock())
+            return type_result(result)
+
+    async def complete_backup(
+        self,
+        run_id: UUID,
+        owner: Owner,
+        *,
+        within: AsyncConnection,
+        open_reason: str = "deadline_exceeded",
+    ) -> UUID | None:
+        """Make the backup set of a run in the transaction that ends it; its id, if there is one.
+
+        Types that are still open are closed with their last reason, or `open_reason`. None when
+        nothing was captured. Called again, it returns the same set.
+        """
+        async with self._fenced(run_id, owner, within=within, is_ending=True) as connection:
+            for result in await rows.select_results(connection, run_id):
+                if result["state"] != "done":
+                    ending = TypeEnding(
+                        result["reason_code"] or open_reason,
+                        result["http_status"],
+                        result["request_id"],
+                    )
+                    place = await _locked(connection, run_id, result["resource_type"])
+                    await close(connection, place, ending, self._clock())
+            return await write_backup_set(connection, run_id, self._clock(), self._new_id())
+
+    @asynccontextmanager
+    async def _fenced(
+        self,
+        run_id: UUID,
+        owner: Owner,
+        *,
+        within: AsyncConnection | None = None,
+        is_ending: bool = False,
+    ) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction in which the run is running and `owner`'s, or raise."""
+        if within is not None:
+            await _check_owner(within, run_id, owner, is_ending=is_ending)
+            yield within
+            return
+        async with self._engine.begin() as connection:
+            await _check_owner(connection, run_id, owner, is_ending=is_ending)
+            yield connection
+
+    async def _prepare(
+        self, run_id: UUID, step: CaptureStep
+    ) -> tuple[PagePlace, PreparedPage] | None:
+        async with self._engine.begin() as connection:
+            result = await rows.select_result(connection, run_id, step.resource_type)
+            if result is None:
+                return None
+            owner = (result["workspace_id"], result["tenant_id"])
+            cipher = await self._keys.cipher_within(connection, *owner)
+            if not _is_next(cipher, result, step):
+                return None
+            place = PagePlace(*owner, step.resource_type, step.rules, cipher)
+            return place, await prepare_page(connection, self._reader, place, step.objects)
+
+    async def _write_step(
+        self,
+        connection: AsyncConnection,
+        run_id: UUID,
+        step: CaptureStep,
+        place: PagePlace,
+        page: PreparedPage,
+    ) -> StepResult:
+        result = await rows.select_result(connection, run_id, step.resource_type, lock=True)
+        now = self._clock()
+        entries = pack_entries(page.entries)
+        if result is None or not _is_next(place.cipher, result, step):
+            return StepResult(recorded=False)
+        if not await rows.insert_step(connection, result, step.page, entries, now):
+            return StepResult(recorded=False)
+        await self._write_changes(connection, run_id, place, page, now)
+        going_on = (step.next_page, seal_cursor(place.cipher, result, step.next_cursor))
+        await rows.advance(connection, result, going_on, now, page.counts)
+        return StepResult(recorded=True, changed=page.counts[1], unchanged=page.counts[2])
+
+    async def _write_changes(
+        self,
+        connection: AsyncConnection,
+        run_id: UUID,
+        place: PagePlace,
+        page: PreparedPage,
+        now: datetime,
+    ) -> None:
+        owner = (place.workspace_id, place.tenant_id)
+        stamp = (place.rules.version, now)
+        await insert_contents(connection, owner, page.key_id, page.contents, stamp)
+        if not page.changes:
+            return
+        ids = [change.object_id for change in page.changes]
+        locked = await lock_policies(connection, place.tenant_id, place.resource_type, ids)
+        versions = [
+            version
+            for change in page.changes
+            if (version := self._version(change, locked.get(change.object_id))) is not None
+        ]
+        target = (run_id, place.resource_type, page.key_id)
+        await write_versions(connection, owner, target, versions, now)
+
+    def _version(self, change: PageChange, known: KnownPolicy | None) -> NewVersion | None:
+        """Decide under the lock what the change is; None when somebody wrote it meanwhile."""
+        if known is None:
+            return _new_version(change, self._new_id(), 1, "created")
+        number = known.version_count + 1
+        if known.is_deleted:
+            return _new_version(change, known.id, number, "created")
+        if known.current_version_hash == change.version_hash:
+            return None
+        is_schema_change = change.is_schema_change and known.current_version_hash == change.basis
+        kind = "schema_change" if is_schema_change else "updated"
+        return _new_version(change, known.id, number, kind)
+
+
+async def _check_owner(
+    connection: AsyncConnection, run_id: UUID, owner: Owner, *, is_ending: bool
+) -> None:
+    run = await rows.fence(connection, run_id, is_ending=is_ending)
+    if run is None:
+        raise UnknownRunError(run_id)
+    if Owner(run["workflow_id"], run["first_execution_run_id"]) != owner:
+        raise NotOwnerError(run_id)
+    if run["status"] == RunStatus.COMPLETED:
+        raise RunAlreadyClosedError(run_id)
+    if run["status"] != RunStatus.RUNNING:
+        raise NotOwnerError(run_id)
+
+
+async def _locked(connection: AsyncConnection, run_id: UUID, resource_type: str) -> Row:
+    result = await rows.select_result(connection, run_id, resource_type, lock=True)
+    if result is None:
+        raise UnknownTypeOfRunError("the run does not read this resource type")
+    return result
+
+
+def _is_next(cipher: TenantCipher, result: Row, step: CaptureStep) -> bool:
+    """Whether the step goes on where the stored listing ends.
+
+    Two attempts cut their steps where time and size make them, so equal page numbers alone could
+    skip objects: a caller that names its cursor is held to it.
+    """
+    if result["state"] not in _READING or result["epoch"] != step.epoch:
+        return False
+    if step.cursor is not ... and step.cursor != open_cursor(cipher, result):
+        return False
+    # Pages may be counted from 0 or from 1.
+    return step.page == result["page"] or (result["page"], step.page) == (0, 1)
+
+
+def _new_version(change: PageChange, policy_id: UUID, number: int, kind: str) -> NewVersion:
+    return NewVersion(
+        policy_id=policy_id,
+        external_id=change.object_id,
+        version_number=number,
+        version_hash=change.version_hash,
+        change=kind,
+        name=change.name,
+        not_captured=change.not_captured,
+    )

@@ -1,0 +1,189 @@
+"""Reading one resource type of a run from its durable cursor to its end (D4, D5, decision 0001).
+
+Pages are gathered into steps; each step is one transaction of `services.backups.captures`. A
+continuation that Graph refuses opens a new epoch. Objects that a complete listing lacks are asked
+for one by one before anything is called deleted; those that were listed and answered 404 are
+looked up in a fresh listing (decision 0003).
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from domain.canonical_rules import rules_of
+from domain.provider_errors import ProviderReason
+from domain.resource_types.shape import ResourceType
+from graph.client import GraphClient
+from graph.errors import GraphPageTokenExpiredError
+from graph.reading import ListingPage, Presence, ReadObject, ResourceReader
+from services.backups.capture_records import TypeProgress
+from services.backups.captures import CaptureService
+from services.backups.listed_objects import CapturedObject, FailedObject, ListedObject
+from storage.runs import Owner
+
+# A step ends at the first of these: what a kill may cost, and what memory it may take.
+STEP_OBJECTS = 250
+STEP_BYTES = 512 * 1024
+STEP_SECONDS = 5.0
+# Ids asked for at once when a listing lacks them.
+PROBE_SIZE = 200
+# A listing that is refused this often in one run stays incomplete (api.md d.1).
+MOST_RESTARTS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingRun:
+    """The run for which a type is read."""
+
+    id: UUID
+    owner: Owner
+    workspace_id: UUID
+    tenant_id: UUID
+
+
+@dataclass(slots=True)
+class _Step:
+    """Pages gathered since the last transaction."""
+
+    started_at: float
+    objects: list[ListedObject] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, page: ListingPage, name_property: str) -> None:
+        self.objects.extend(_object(read, name_property) for read in page.documents)
+        self.size += sum(len(read.body) for read in page.documents if read.body is not None)
+
+    def is_full(self, now: float) -> bool:
+        return (
+            len(self.objects) >= STEP_OBJECTS
+            or self.size >= STEP_BYTES
+            or now - self.started_at >= STEP_SECONDS
+        )
+
+
+class StepLostError(Exception):
+    """Another attempt went on with this type meanwhile; what it stored is where to go on."""
+
+
+class TypeReading:
+    """Reads one type; raises the GraphError that stopped it, everything before it is stored.
+
+    at_cursor: awaited wherever the reading can be left without loss, with the number of objects
+    stored since; what it raises ends the reading.
+    """
+
+    def __init__(
+        self,
+        *,
+        captures: CaptureService,
+        client: GraphClient,
+        run: ReadingRun,
+        resource_type: ResourceType,
+        at_cursor: Callable[[int], Awaitable[None]],
+    ) -> None:
+        self._captures = captures
+        self._reader = ResourceReader(client, resource_type, self._known)
+        self._run = run
+        self._type = resource_type
+        self._rules = rules_of(resource_type)
+        self._at_cursor = at_cursor
+
+    async def read(self) -> None:
+        """Go on from what is stored until the type is finished."""
+        while not (progress := await self._progress()).is_done:
+            await self._at_cursor(0)
+            try:
+                if progress.is_listed:
+                    await self._finish()
+                else:
+                    await self._list(progress)
+            except StepLostError:
+                continue
+            except GraphPageTokenExpiredError:
+                if progress.epoch >= MOST_RESTARTS:
+                    raise
+                await self._captures.restart_listing(
+                    self._run.id, self._run.owner, self._type.key, progress.epoch
+                )
+
+    async def _known(self, object_ids: Sequence[str]) -> set[str]:
+        return await self._captures.known_objects(self._run.tenant_id, self._type.key, object_ids)
+
+    async def _progress(self) -> TypeProgress:
+        return (await self._captures.progress(self._run.id))[self._type.key]
+
+    async def _list(self, progress: TypeProgress) -> None:
+        number, cursor = progress.page, progress.cursor
+        step = _Step(time.monotonic())
+        async for page in self._reader.pages(cursor):
+            step.add(page, self._type.name_property)
+            if page.cursor is None or step.is_full(time.monotonic()):
+                await self._record(progress.epoch, number, cursor, step, page)
+                number, cursor = page.page_number + 1, page.cursor
+                step = _Step(time.monotonic())
+
+    async def _record(
+        self, epoch: int, number: int, cursor: str | None, step: _Step, last: ListingPage
+    ) -> None:
+        stored = await self._captures.record_step(
+            self._run.id,
+            self._run.owner,
+            self._type.key,
+            rules=self._rules,
+            epoch=epoch,
+            page=number,
+            cursor=cursor,
+            objects=step.objects,
+            next_cursor=last.cursor,
+            next_page=last.page_number + 1,
+        )
+        if not stored.recorded:
+            raise StepLostError
+        await self._at_cursor(len(step.objects))
+
+    async def _finish(self) -> None:
+        missing = await self._captures.missing_candidates(
+            self._run.id, self._type.key, self._run.tenant_id
+        )
+        contested = await self._captures.contested_objects(self._run.id, self._type.key)
+        still_listed = await self._reader.still_listed(contested) if contested else set[str]()
+        unlisted = [object_id for object_id in contested if object_id not in still_listed]
+        found = await self._probe([*missing, *unlisted])
+        gone = _ids(found, Presence.GONE)
+        await self._captures.finish_type(
+            self._run.id,
+            self._run.owner,
+            self._type.key,
+            gone=gone,
+            still_there=_ids(found, Presence.EXISTS),
+            unknown=_ids(found, Presence.UNKNOWN),
+            vanished=sorted(set(unlisted).intersection(gone)),
+        )
+
+    async def _probe(self, object_ids: Sequence[str]) -> dict[str, Presence]:
+        found: dict[str, Presence] = {}
+        for start in range(0, len(object_ids), PROBE_SIZE):
+            found |= await self._reader.probe(object_ids[start : start + PROBE_SIZE])
+            await self._at_cursor(0)
+        return found
+
+
+def _ids(found: dict[str, Presence], wanted: Presence) -> Sequence[str]:
+    return [object_id for object_id, presence in found.items() if presence is wanted]
+
+
+def _object(read: ReadObject, name_property: str) -> ListedObject:
+    if read.document is None or read.failure is not None:
+        failure = read.failure
+        reason_code = "unknown_error" if failure is None else failure.reason_code.value
+        # Gone meanwhile, perhaps: what it was is settled when the type ends.
+        is_skip = failure is not None and failure.reason_code is ProviderReason.OBJECT_NOT_FOUND
+        return FailedObject(read.object_id, reason_code, is_skip)
+    name = read.document.get(name_property)
+    return CapturedObject(
+        object_id=read.object_id,
+        name=name if isinstance(name, str) else None,
+        document=read.document,
+        not_captured=read.not_captured,
+    )

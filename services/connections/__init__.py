@@ -1,0 +1,1 @@
+"""Provider connections and what is shared by those who use one."""

@@ -1,0 +1,1 @@
+"""Documents at rest: hashes, encryption, keys."""

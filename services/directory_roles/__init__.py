@@ -1,0 +1,1 @@
+"""The sync of directory role definitions and its cache."""

@@ -1,0 +1,1 @@
+"""What a process needs: logs, Temporal's client, memory, its end."""

@@ -1,0 +1,1 @@
+"""Operation runs: the one writer of rows, ownership, begin and end, reading."""

@@ -1,0 +1,1 @@
+"""Backup schedules and the Temporal Schedules that follow them."""

@@ -1,0 +1,1 @@
+"""What backups left: sets, comparisons, exports."""

@@ -1,0 +1,224 @@
+"""Backup sets as people and restores read them: lists, types, entries, documents, proof (D9).
+
+Reads only. Everything is asked for by workspace, and names are decrypted here, not in storage.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.manifests import ManifestEntry, TypeManifest, chunk_hash, manifest_hash, parse_chunk
+from domain.manifests import set_hash as hash_of_set
+from services.backups.capture_pages import name_context
+from services.contents.contents import ContentMissingError, ContentReader
+from services.contents.tenant_keys import TenantCipher, TenantKeys
+from storage import sets as rows
+from storage.manifests import select_payloads
+from storage.statements import Row
+
+Record = TypeVar("Record")
+
+
+class BackupSetNotFoundError(LookupError):
+    """The workspace has no such set, or the set no such type or object."""
+
+    reason_code = "not_found"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupSet:
+    """One set; `status` is completed or partial, times are aware UTC."""
+
+    id: UUID
+    workspace_id: UUID
+    tenant_id: UUID
+    operation_run_id: UUID
+    backup_schedule_id: UUID | None
+    name: str
+    status: str
+    sequence: int
+    previous_set_id: UUID | None
+    set_hash: str
+    object_count: int
+    captured_at: datetime
+    scheduled_for: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetType:
+    """One resource type of a set; the counts are None once the run's results are pruned."""
+
+    resource_type: str
+    listing_complete: bool
+    entry_count: int
+    manifest_hash: str
+    chunk_hashes: Sequence[str]
+    expected: int | None
+    captured: int | None
+    unchanged: int | None
+    skipped: int | None
+    failed: int | None
+    created: int | None
+    updated: int | None
+    deleted: int | None
+    not_captured: int | None
+    reason_code: str | None
+    reason_counts: Mapping[str, int] | None
+
+
+@dataclass(frozen=True)
+class SetEntry:
+    """One object of a set; `name` is its latest known display name."""
+
+    object_id: str
+    version_hash: str
+    name: str | None
+
+
+@dataclass(frozen=True)
+class ChainReport:
+    """What recomputing a tenant's chain of sets found; no problems means it is as written."""
+
+    set_count: int
+    problems: Sequence[str] = field(default_factory=tuple)
+
+
+class BackupSets:
+    """Reads sets."""
+
+    def __init__(self, *, engine: AsyncEngine, keys: TenantKeys) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._reader = ContentReader(engine=engine, keys=keys)
+
+    async def list_sets(
+        self, workspace_id: UUID, tenant_id: UUID, *, before: int | None = None, limit: int = 50
+    ) -> list[BackupSet]:
+        """Return sets, newest first; `before` is the sequence of the last one already seen."""
+        async with self._engine.connect() as connection:
+            found = await rows.list_sets(connection, (workspace_id, tenant_id), before, limit)
+        return [record(BackupSet, row) for row in found]
+
+    async def show(self, workspace_id: UUID, set_id: UUID) -> tuple[BackupSet, list[SetType]]:
+        """Return a set with its types; raises BackupSetNotFoundError."""
+        async with self._engine.connect() as connection:
+            return await self.show_within(connection, workspace_id, set_id)
+
+    async def show_within(
+        self, connection: AsyncConnection, workspace_id: UUID, set_id: UUID
+    ) -> tuple[BackupSet, list[SetType]]:
+        """Return a set with its types, read on `connection`."""
+        found = await rows.show_set(connection, workspace_id, set_id)
+        if found is None:
+            raise BackupSetNotFoundError("there is no such backup set")
+        types = await rows.manifests_of(connection, set_id)
+        return record(BackupSet, found), [record(SetType, row) for row in types]
+
+    async def entries(self, workspace_id: UUID, set_id: UUID, resource_type: str) -> list[SetEntry]:
+        """Return the objects of one type of a set by id; raises BackupSetNotFoundError."""
+        async with self._engine.begin() as connection:
+            shown, types = await self.show_within(connection, workspace_id, set_id)
+            of_set = next((t for t in types if t.resource_type == resource_type), None)
+            if of_set is None:
+                raise BackupSetNotFoundError("the set has no such resource type")
+            entries = await read_manifest(connection, shown.tenant_id, of_set.chunk_hashes)
+            place = (workspace_id, shown.tenant_id, resource_type)
+            names = await self.names_within(connection, place, [e.object_id for e in entries])
+        return [SetEntry(*entry, names.get(entry.object_id)) for entry in entries]
+
+    async def document(
+        self, workspace_id: UUID, set_id: UUID, resource_type: str, object_id: str
+    ) -> dict[str, Any]:
+        """Return an object's body as Graph returned it at the time of the set.
+
+        Raises BackupSetNotFoundError or ContentMissingError.
+        """
+        async with self._engine.begin() as connection:
+            shown, types = await self.show_within(connection, workspace_id, set_id)
+            of_set = next((t for t in types if t.resource_type == resource_type), None)
+            hashes = of_set.chunk_hashes if of_set else ()
+            entries = await read_manifest(connection, shown.tenant_id, hashes)
+            wanted = next((e.version_hash for e in entries if e.object_id == object_id), None)
+            if wanted is None:
+                raise BackupSetNotFoundError("the set has no such object")
+            opened = await self._reader.documents_within(
+                connection, workspace_id, shown.tenant_id, [wanted]
+            )
+        if wanted not in opened:
+            raise ContentMissingError("the document of this version is not stored")
+        return opened[wanted].document
+
+    async def verify(self, workspace_id: UUID, tenant_id: UUID) -> ChainReport:
+        """Recompute every chunk, manifest and set of a tenant and their chain (D9)."""
+        problems: list[str] = []
+        previous: Row | None = None
+        async with self._engine.connect() as connection:
+            chain = await rows.chain_of(connection, (workspace_id, tenant_id))
+            for link in chain:
+                problems += await _check_set(connection, link, previous)
+                previous = link
+        return ChainReport(len(chain), tuple(problems))
+
+    async def names_within(
+        self,
+        connection: AsyncConnection,
+        place: tuple[UUID, UUID, str],
+        object_ids: Sequence[str],
+    ) -> dict[str, str | None]:
+        """Return display names by object id; `place` is workspace, tenant, resource type."""
+        workspace_id, tenant_id, resource_type = place
+        cipher = await self._keys.cipher_within(connection, workspace_id, tenant_id)
+        found = await rows.names_of(connection, tenant_id, resource_type, object_ids)
+        return await asyncio.to_thread(
+            lambda: {
+                row["external_id"]: open_name(cipher, tenant_id, resource_type, row)
+                for row in found
+            }
+        )
+
+
+def record(kind: type[Record], row: Row) -> Record:
+    """Make a dataclass from the columns of a row that have its fields' names."""
+    return kind(**{entry.name: row[entry.name] for entry in fields(kind)})  # type: ignore[arg-type] # every caller passes a dataclass
+
+
+def open_name(cipher: TenantCipher, tenant_id: UUID, resource_type: str, row: Row) -> str | None:
+    """Return the display name in a row of an object; None without one or without its key."""
+    if row["name"] is None or row["name_key_id"] != cipher.key_id:
+        return None
+    context = name_context(tenant_id, resource_type, row["external_id"])
+    return cipher.open(row["name"], context).decode()
+
+
+async def read_manifest(
+    connection: AsyncConnection, tenant_id: UUID, chunk_hashes: Sequence[str]
+) -> list[ManifestEntry]:
+    """Return the entries of a manifest in order: ids and hashes, no bodies."""
+    payloads = await select_payloads(connection, tenant_id, chunk_hashes)
+    return [entry for name in chunk_hashes for entry in parse_chunk(payloads.get(name, b""))]
+
+
+async def _check_set(connection: AsyncConnection, link: Row, previous: Row | None) -> Iterable[str]:
+    types = await rows.manifests_of(connection, link["id"])
+    problems = []
+    for of_set in types:
+        payloads = await select_payloads(connection, link["tenant_id"], of_set["chunk_hashes"])
+        whole = all(chunk_hash(payloads.get(name, b"")) == name for name in of_set["chunk_hashes"])
+        computed = manifest_hash(of_set["resource_type"], of_set["chunk_hashes"])
+        if not whole or computed != of_set["manifest_hash"]:
+            problems.append(f"{link['name']}: the manifest of {of_set['resource_type']} differs")
+    manifests = [
+        TypeManifest(row["resource_type"], row["manifest_hash"], row["listing_complete"])
+        for row in types
+    ]
+    before = previous["set_hash"] if previous else None
+    if hash_of_set(before, link["tenant_id"], link["captured_at"], manifests) != link["set_hash"]:
+        problems.append(f"{link['name']}: the hash of the set differs")
+    if link["previous_set_id"] != (previous["id"] if previous else None):
+        problems.append(f"{link['name']}: the set does not follow the one before it")
+    return problems
