@@ -10,8 +10,10 @@ from storage.tables.accounts import (
     workspaces,
 )
 from storage.tables.audit import audit_log
+from storage.tables.changes import change_event_sources, change_events
 from storage.tables.content import (
     backup_sets,
+    content_references,
     contents,
     manifest_chunks,
     policies,
@@ -30,6 +32,7 @@ from storage.tables.legacy import (
     restore_runs,
 )
 from storage.tables.metadata import metadata
+from storage.tables.proofs import set_certificates, signing_keys
 from storage.tables.runs import (
     admissions,
     operation_run_results,
@@ -47,6 +50,9 @@ __all__ = [
     "backup_schedule_runs",
     "backup_schedules",
     "backup_sets",
+    "change_event_sources",
+    "change_events",
+    "content_references",
     "contents",
     "directory_role_definition_versions",
     "directory_role_definitions",
@@ -65,7 +71,9 @@ __all__ = [
     "restore_runs",
     "run_identities",
     "run_leases",
+    "set_certificates",
     "set_manifests",
+    "signing_keys",
     "tenant_keys",
     "tenant_memberships",
     "tenants",

@@ -3,8 +3,10 @@
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -29,6 +31,7 @@ from storage.tables.metadata import (
 )
 
 SET_STATUSES = ("completed", "partial")
+SET_ORIGINS = ("backup", "import")
 CHANGES = ("created", "updated", "deleted", "schema_change")
 
 tenant_keys = Table(
@@ -39,8 +42,13 @@ tenant_keys = Table(
     tenant_column(),
     # The data key, wrapped by the root key; NULL once destroyed: the tenant is erased.
     Column("wrapped_key", LargeBinary),
+    # The key of fingerprints, wrapped by the data key's root key; survives a rotation of the data
+    # key. NULL: it is derived from the data key.
+    Column("wrapped_fingerprint_key", LargeBinary),
     Column("root_key_id", Text, nullable=False),
     moment("created_at", nullable=False, default_now=True),
+    # Since when another key seals what is new; this one still opens what it sealed.
+    moment("retired_at"),
     moment("destroyed_at"),
     tenant_owner(),
 )
@@ -49,7 +57,7 @@ Index(
     "uq_tenant_keys_current",
     tenant_keys.c.tenant_id,
     unique=True,
-    postgresql_where=text("destroyed_at IS NULL"),
+    postgresql_where=text("destroyed_at IS NULL AND retired_at IS NULL"),
 )
 
 contents = Table(
@@ -63,9 +71,32 @@ contents = Table(
     Column("body", LargeBinary, nullable=False),
     Column("document_bytes", Integer, nullable=False),
     Column("canonical_rules", SmallInteger, nullable=False),
+    # Version of the extraction that wrote its references; 0: none did.
+    Column("references_version", SmallInteger, nullable=False, server_default=text("0")),
     moment("created_at", nullable=False, default_now=True),
     PrimaryKeyConstraint("tenant_id", "version_hash"),
     tenant_owner(),
+)
+
+# What a document refers to by id; follows from its content (decision 0005).
+content_references = Table(
+    "content_references",
+    metadata,
+    tenant_column(),
+    Column("version_hash", Text, nullable=False),
+    # Key of the registry, or another kind of directory object.
+    Column("kind", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    workspace_column(),
+    PrimaryKeyConstraint("tenant_id", "version_hash", "kind", "external_id"),
+    ForeignKeyConstraint(
+        ["tenant_id", "version_hash"],
+        ["contents.tenant_id", "contents.version_hash"],
+        ondelete="CASCADE",
+        name="fk_content_references_contents",
+    ),
+    tenant_owner(),
+    Index("ix_content_references_tenant_id_kind_external_id", "tenant_id", "kind", "external_id"),
 )
 
 policies = Table(
@@ -117,7 +148,9 @@ backup_sets = Table(
     id_column(),
     workspace_column(),
     tenant_column(),
-    Column("operation_run_id", Uuid, nullable=False, unique=True),
+    # NULL for an imported set.
+    Column("operation_run_id", Uuid, unique=True),
+    Column("origin", Text, nullable=False, server_default=text("'backup'")),
     Column("backup_schedule_id", Uuid),
     Column("name", Text, nullable=False),
     Column("status", Text, nullable=False),
@@ -134,6 +167,8 @@ backup_sets = Table(
     tenant_owner(),
     UniqueConstraint("tenant_id", "sequence"),
     one_of("status", SET_STATUSES, "status"),
+    one_of("origin", SET_ORIGINS, "origin"),
+    CheckConstraint("(origin = 'backup') = (operation_run_id IS NOT NULL)", name="run_of_backup"),
 )
 
 set_manifests = Table(

@@ -200,6 +200,11 @@ operation_run_results = Table(
     Column("missing_scopes", ARRAY(Text)),
     Column("permission_state", Text, nullable=False, server_default=text("'unknown'")),
     Column("listing_complete", Boolean, nullable=False, server_default=text("false")),
+    # The listing proof (decision 0005): when the final epoch's listing began and came to its end,
+    # and how many objects that it lacked were asked for one by one.
+    moment("listing_started_at"),
+    moment("listing_ended_at"),
+    Column("probed", Integer, nullable=False, server_default=text("0")),
     Column("manifest_hash", Text),
     Column("chunk_hashes", ARRAY(Text)),
     moment("next_attempt_at"),
