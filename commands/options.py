@@ -60,6 +60,12 @@ TenantArgument = Annotated[
 NamedTenant = Annotated[
     str, typer.Argument(metavar="TENANT", help="Tenant, by name, id or start of id.")
 ]
+SetArgument = Annotated[
+    str, typer.Argument(metavar="SET", help="Backup set, by id, start of id or `latest`.")
+]
+TenantOfSetOption = Annotated[
+    str | None, typer.Option("--tenant", "-t", metavar="NAME|ID", help="Tenant of the set.")
+]
 KeyOption = Annotated[
     str | None,
     typer.Option(
