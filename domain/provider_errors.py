@@ -49,6 +49,8 @@ class ProviderReason(StrEnum):
     CONSENT_REQUIRED = "provider_consent_required"  # an administrator has to consent
     RESOURCE_NOT_FOUND = "provider_resource_not_found"  # Graph is not known in this cloud or tenant
     ACCOUNT_PROBLEM = "provider_account_problem"  # the signed-in account is locked or disabled
+    SIGN_IN_DECLINED = "provider_sign_in_declined"  # the person said no
+    SIGN_IN_EXPIRED = "provider_sign_in_expired"  # nobody entered the code in time
 
 
 class Disposition(StrEnum):
@@ -199,8 +201,10 @@ _NO_TENANT = ProviderFault(ProviderReason.TENANT_NOT_FOUND, _BLOCKED)
 _CONSENT = ProviderFault(ProviderReason.CONSENT_REQUIRED, _BLOCKED)
 _NO_RESOURCE = ProviderFault(ProviderReason.RESOURCE_NOT_FOUND, _BLOCKED)
 _ACCOUNT = ProviderFault(ProviderReason.ACCOUNT_PROBLEM, _BLOCKED)
+_DECLINED = ProviderFault(ProviderReason.SIGN_IN_DECLINED, _BLOCKED)
+_TOO_LATE = ProviderFault(ProviderReason.SIGN_IN_EXPIRED, _BLOCKED)
 
-# The rows of api.md d.7, in its order.
+# The rows of api.md d.7, in its order; then those of a person who signs in with a device code.
 _AADSTS_ROWS: tuple[tuple[ProviderFault, tuple[int, ...]], ...] = (
     (_CREDENTIAL, (7000215,)),
     (ProviderFault(ProviderReason.CREDENTIAL_EXPIRED, _BLOCKED), (7000222,)),
@@ -222,6 +226,11 @@ _AADSTS_ROWS: tuple[tuple[ProviderFault, tuple[int, ...]], ...] = (
     (_UNAVAILABLE, (90033, 90024, 90025)),
     (ProviderFault(ProviderReason.SERVER_ERROR, _FAILED), (90036,)),
     (ProviderFault(ProviderReason.TLS, _FAILED), (1002016,)),
+    (_CONSENT, (90093, 90094, 90095, 90097)),
+    (_ACCOUNT, (50020, 50105)),
+    (_DECLINED, (65004,)),
+    (_TOO_LATE, (70019, 70020)),
+    (_REJECTED, (70018, 650053)),
 )
 _BY_AADSTS = {number: fault for fault, numbers in _AADSTS_ROWS for number in numbers}
 
@@ -234,6 +243,10 @@ _BY_OAUTH_ERROR: dict[str, ProviderFault] = {
     "consent_required": _CONSENT,
     "invalid_grant": _CONSENT,
     "invalid_tenant": _NO_TENANT,
+    # RFC 8628, and Microsoft's own word for the first.
+    "access_denied": _DECLINED,
+    "authorization_declined": _DECLINED,
+    "expired_token": _TOO_LATE,
 }
 
 

@@ -312,4 +312,20 @@ CONNECTION_REASONS = (
         "The signed-in account is locked, disabled or unknown.",
         (_OPEN_CONNECTION,),
     ),
+    Reason(
+        "provider_sign_in_declined",
+        _BLOCKED,
+        _PREREQUISITE,
+        "Sign-in declined",
+        "The person who was asked to sign in declined, or did not consent.",
+        (_READ,),
+    ),
+    Reason(
+        "provider_sign_in_expired",
+        _BLOCKED,
+        _PREREQUISITE,
+        "Sign-in took too long",
+        "Nobody entered the code at Microsoft's sign-in page before it ended.",
+        (_READ,),
+    ),
 )

@@ -151,6 +151,11 @@ def test_classify_success_is_a_mistake_of_the_caller() -> None:
         ((90033, 90024, 90025), R.UNAVAILABLE, D.RETRYABLE),
         ((90036,), R.SERVER_ERROR, D.FAILED),
         ((1002016,), R.TLS, D.FAILED),
+        ((90093, 90094, 90095, 90097), R.CONSENT_REQUIRED, D.BLOCKED),
+        ((50020, 50105), R.ACCOUNT_PROBLEM, D.BLOCKED),
+        ((65004,), R.SIGN_IN_DECLINED, D.BLOCKED),
+        ((70019, 70020), R.SIGN_IN_EXPIRED, D.BLOCKED),
+        ((70018, 650053), R.REQUEST_REJECTED, D.FAILED),
     ],
 )
 def test_classify_token_error_follows_the_table(
@@ -174,6 +179,9 @@ def test_classify_token_error_follows_the_table(
         (400, "interaction_required", R.CONDITIONAL_ACCESS),
         (400, "invalid_grant", R.CONSENT_REQUIRED),
         (400, "invalid_scope", R.REQUEST_REJECTED),
+        (400, "authorization_declined", R.SIGN_IN_DECLINED),
+        (400, "access_denied", R.SIGN_IN_DECLINED),
+        (400, "expired_token", R.SIGN_IN_EXPIRED),
         (400, None, R.REQUEST_REJECTED),
     ],
 )
