@@ -26,6 +26,7 @@ PURPOSES: Mapping[str, str] = {
     "connection": "Provider connections: by which app a tenant is reached.",
     "schedule": "Backup schedules, which Temporal fires.",
     "backup": "Run backups, look at backup sets, compare and export them.",
+    "coverage": "What of Graph no backup holds, and whether a tenant uses it.",
     "roles": "Directory role definitions: sync, list, and what changed.",
     "runs": "Operation runs: list, show, watch, cancel and retry them.",
 }

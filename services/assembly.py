@@ -42,6 +42,7 @@ from settings import Settings
 from storage.engine import create_engine
 
 if TYPE_CHECKING:
+    from services.coverage.coverage_watch import CoverageWatch
     from services.sets.backup_sets import BackupSets
     from services.sets.exports import SetExporter
     from services.sets.set_comparison import SetComparison
@@ -150,6 +151,13 @@ class Services:
     def access(self) -> GraphAccess:
         """Graph clients of connections."""
         return GraphAccess(settings=self.settings, engine=self.engine, connections=self.connections)
+
+    @cached_property
+    def coverage(self) -> "CoverageWatch":
+        """What of Graph no type reads."""
+        from services.coverage.coverage_watch import CoverageWatch
+
+        return CoverageWatch(access=self.access)
 
     @cached_property
     def captures(self) -> CaptureService:

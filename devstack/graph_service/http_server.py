@@ -27,6 +27,7 @@ from devstack.graph_service.counters import Counters
 from devstack.graph_service.dispatch import Dispatcher
 from devstack.graph_service.faults import FaultKind, Faults, Occasion
 from devstack.graph_service.hostile import hostile_token_answer
+from devstack.graph_service.metadata import metadata_document
 from devstack.graph_service.odata import parse_options
 from devstack.graph_service.tenant import TenantState
 from devstack.graph_service.tokens import Identity, TokenAuthority, unauthorized
@@ -112,6 +113,10 @@ class HttpServer:
     async def _graph(
         self, request: web.BaseRequest, raw_path: str, query: str
     ) -> web.StreamResponse:
+        if split_path(raw_path)[1:] == ("$metadata",) and request.method == "GET":
+            # Graph describes itself to everybody.
+            document = metadata_document(split_path(raw_path)[0].lower())
+            return web.Response(body=document, content_type="application/xml")
         trace = self._trace(request)
         items = 1
         identity: Identity | None = None

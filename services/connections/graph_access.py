@@ -139,7 +139,7 @@ class GraphAccess:
             return kept
 
     async def _make(self, stored: StoredConnection) -> _Kept:
-        transport = self._transport(Cloud(stored.cloud))
+        transport = self.transport(Cloud(stored.cloud))
         endpoint, proxy = transport.endpoint, transport.settings.proxy
         identity = AppIdentity(stored.entra_tenant_id, stored.app_id)
         try:
@@ -176,7 +176,8 @@ class GraphAccess:
         )
         await self._connections.open_circuit(stored.id, reason_code, _now() + CIRCUIT_PAUSE)
 
-    def _transport(self, cloud: Cloud) -> Transport:
+    def transport(self, cloud: Cloud) -> Transport:
+        """Return the process's connection to a cloud; raises CustomCloudMissingError."""
         if cloud not in self._transports:
             proxy = self._settings.http_proxy
             limits = TransportSettings(proxy=None if proxy is None else proxy.get_secret_value())

@@ -1,0 +1,1 @@
+"""What backups cover of Graph: the watch for configuration that no type reads."""
