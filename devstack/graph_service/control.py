@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from devstack.graph_service import certificates
+from devstack.graph_service.audit_log import Actor, AuditLog, Operation, administrator, name_of
 from devstack.graph_service.authority import LoginService, register_certificate
 from devstack.graph_service.catalog import CATALOG, Collection
 from devstack.graph_service.clock import Latency, ServiceClock
@@ -25,6 +26,7 @@ from devstack.graph_service.generation.draw import Document
 from devstack.graph_service.paging import PageTokens
 from devstack.graph_service.tenant import TenantState
 from devstack.graph_service.throttling import Throttle
+from devstack.graph_service.token_failures import CONSENT_DECLINED
 
 
 class UnknownObjectError(LookupError):
@@ -42,6 +44,7 @@ class GraphControl:
     faults: Faults
     throttle: Throttle
     counting: Counters
+    audits: AuditLog
     clock: ServiceClock
     login: LoginService
     page_tokens: PageTokens
@@ -79,17 +82,27 @@ class GraphControl:
         collection: str,
         document: Document | None = None,
         position: int | None = None,
+        actor: str | None = None,
     ) -> str:
-        """Add an object (a copy of the first one under another name if none is given)."""
+        """Add an object (a copy of the first one under another name if none is given).
+
+        `actor` here and below is the user principal name that the audit event names.
+        """
         state, spec = self._tenant(tenant), CATALOG.get(collection)
         body = copy.deepcopy(document) if document is not None else self._template(state, spec)
         identifier = str(body.get("id") or uuid.uuid4())
         body["id"] = identifier
         state.put(spec.view_of or spec.key, identifier, body, position=position)
+        self._note(state, spec, identifier, Operation.CREATE, actor, body)
         return identifier
 
     def update_object(
-        self, tenant: str | int, collection: str, object_id: str, changes: Mapping[str, Any]
+        self,
+        tenant: str | int,
+        collection: str,
+        object_id: str,
+        changes: Mapping[str, Any],
+        actor: str | None = None,
     ) -> None:
         """Set values by name or dotted path (`settings.0.settingInstance…`) and touch the dates."""
         state, spec, found = self._find(tenant, collection, object_id)
@@ -98,23 +111,37 @@ class GraphControl:
             _assign_path(document, path, value)
         self._touch(document)
         state.put(spec.view_of or spec.key, found, document)
+        self._note(state, spec, found, Operation.UPDATE, actor, document)
 
     def replace_object(
-        self, tenant: str | int, collection: str, object_id: str, document: Document
+        self,
+        tenant: str | int,
+        collection: str,
+        object_id: str,
+        document: Document,
+        actor: str | None = None,
     ) -> None:
         """Put exactly this document in the place of an object."""
         state, spec, found = self._find(tenant, collection, object_id)
         state.put(spec.view_of or spec.key, found, {**document, "id": found})
+        self._note(state, spec, found, Operation.UPDATE, actor, document)
 
     def delete_object(
-        self, tenant: str | int, collection: str, object_id: str, reason: str = "deleted"
+        self,
+        tenant: str | int,
+        collection: str,
+        object_id: str,
+        reason: str = "deleted",
+        actor: str | None = None,
     ) -> None:
         """Delete an object; `reason` is what a groups delta reports."""
         state, spec, found = self._find(tenant, collection, object_id)
+        document = state.store(spec).document(found)
         state.remove(spec.view_of or spec.key, found, reason=reason)
+        self._note(state, spec, found, Operation.DELETE, actor, document)
 
     def clear_collection(self, tenant: str | int, collection: str) -> None:
-        """Delete all objects of a collection."""
+        """Delete all objects of a collection, as if they had never been: without audit events."""
         spec = CATALOG.get(collection)
         self._tenant(tenant).clear(spec.view_of or spec.key)
 
@@ -132,6 +159,7 @@ class GraphControl:
         reference = next(iter(hidden))
         hidden[reference] = f"P@ss-{uuid.uuid4()}"
         state.put(spec.key, found, document)
+        self._note(state, spec, found, Operation.UPDATE, None, document)
         return str(hidden[reference])
 
     def change_policies(
@@ -236,13 +264,35 @@ class GraphControl:
         thumbprint = register_certificate(self._tenant(tenant).app(app), certificate)
         return {"pem": pem.decode(), "thumbprint": thumbprint}
 
-    def approve_device_code(self, user_code: str) -> bool:
-        """Sign in the person who was shown this code."""
-        return self.login.approve(user_code)
+    def approve_device_code(
+        self,
+        user_code: str,
+        tenant: str | int = 0,
+        user: str = "admin",
+        scopes: Sequence[str] | None = None,
+    ) -> bool:
+        """Sign a person in who was shown this code, with consent to the scopes or to all asked for.
+
+        tenant counts only if the client did not name one.
+        """
+        home = self._tenant(tenant).tenant_id
+        return self.login.device_codes.approve(user_code, home, user, scopes)
+
+    def deny_device_code(self, user_code: str, code: int = CONSENT_DECLINED) -> bool:
+        """Let a sign-in end with an AADSTS code: declined, consent missing, conditional access."""
+        return self.login.device_codes.deny(user_code, code)
 
     def pending_device_codes(self) -> list[str]:
         """User codes that wait for approval."""
-        return self.login.pending_user_codes()
+        return self.login.device_codes.pending()
+
+    def set_device_codes(
+        self, interval_s: float | None = None, lifetime_s: float | None = None
+    ) -> None:
+        """How often codes made from now on may be polled, and how long they live."""
+        codes = self.login.device_codes
+        codes.interval_s = codes.interval_s if interval_s is None else interval_s
+        codes.lifetime_s = codes.lifetime_s if lifetime_s is None else lifetime_s
 
     # --- behaviour ---------------------------------------------------------------------------
 
@@ -373,6 +423,19 @@ class GraphControl:
         kept = [m for m in document.get("members", []) if m["id"] not in touched]
         document["members"] = kept + [row for row in rows if "@removed" not in row]
         state.put("groups", found, document, members=rows)
+        self._note(state, CATALOG.get("groups"), found, Operation.UPDATE, None, document)
+
+    def _note(
+        self,
+        state: TenantState,
+        spec: Collection,
+        identifier: str,
+        operation: Operation,
+        actor: str | None,
+        document: Document,
+    ) -> None:
+        named = Actor(user=actor) if actor else administrator(state)
+        self.audits.note(state, spec, identifier, operation, named, name_of(spec, document))
 
     def _touch(self, document: Document) -> None:
         for name in ("lastModifiedDateTime", "modifiedDateTime"):

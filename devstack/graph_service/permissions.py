@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from devstack.graph_service.catalog import CATALOG, Area, Collection
 
 CONFIGURATION_WRITE = "DeviceManagementConfiguration.ReadWrite.All"
-DIRECTORY_AREAS = frozenset({Area.IDENTITY, Area.CONDITIONAL_ACCESS})
+DIRECTORY_AREAS = frozenset({Area.IDENTITY, Area.CONDITIONAL_ACCESS, Area.REPORTS})
 READS_BY_POST = frozenset({"getbyids", "getmembergroups", "checkmembergroups"})
 
 # The set of one app registration for backup, and what a restore adds (api.md a.2).
@@ -31,6 +31,7 @@ READ_PERMISSIONS = frozenset(
         "CloudPC.Read.All",
         "Agreement.Read.All",
         "AuthenticationContext.Read.All",
+        "AuditLog.Read.All",
     }
 )
 WRITE_PERMISSIONS = frozenset(

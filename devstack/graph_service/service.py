@@ -17,6 +17,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 from cryptography.hazmat.primitives import serialization
 
+from devstack.graph_service.audit_log import AuditLog
 from devstack.graph_service.authority import LoginService
 from devstack.graph_service.certificates import server_context, signing_key
 from devstack.graph_service.clock import Latency, ServiceClock
@@ -189,6 +190,7 @@ class GraphService:
         )
         login = LoginService(
             tenants=self._tenant_of,
+            home=lambda: self._states[0],
             tokens=tokens,
             clock=clock,
             counters=counters,
@@ -200,6 +202,7 @@ class GraphService:
             faults=faults,
             throttle=throttle,
             counting=counters,
+            audits=AuditLog(clock),
             clock=clock,
             login=login,
             page_tokens=pages,

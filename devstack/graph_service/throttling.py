@@ -149,6 +149,8 @@ class Throttle:
             budgets.append(Budget((area, tenant), 1, 1, 1, "ReadWrite"))
         elif area is Area.IDENTITY:
             budgets.extend(_identity_budgets(call))
+        elif area is Area.REPORTS:
+            budgets.append(Budget((area, tenant, app), 5, 10, 1, "ReadWrite"))
         elif area is Area.AUDIT:
             budgets.append(Budget((area, tenant, app), 100, 20, 1, "ReadWrite"))
         else:

@@ -13,6 +13,7 @@ import orjson
 from devstack.graph_service import refusals
 from devstack.graph_service.actions import ACTIONS
 from devstack.graph_service.answers import Answer, GraphRefusalError
+from devstack.graph_service.audit_log import AuditLog, Operation, caller, name_of, stored
 from devstack.graph_service.call import Call
 from devstack.graph_service.catalog import CATALOG, Collection, IdStyle, Navigation, Route
 from devstack.graph_service.clock import ServiceClock
@@ -45,9 +46,21 @@ class Writer:
     def __init__(self, *, reader: Reader, clock: ServiceClock) -> None:
         self._reader = reader
         self._clock = clock
+        self._audits = AuditLog(clock)
 
     def write(self, call: Call, route: Route) -> Answer:
-        """The answer to a routed request that is not a GET."""
+        """The answer to a routed request that is not a GET; a write that is accepted is audited."""
+        collection = stored(route.collection)
+        rest = tuple(s for s in route.rest if not s.lower().startswith("microsoft.graph."))
+        before = _target(call, collection, rest)
+        answer = self._write(call, route)
+        identifier, name = _target(call, collection, rest) or before or ("", "")
+        if answer.status < 400 and identifier:
+            operation, actor = _operation(call, rest), caller(call.tenant, call.identity)
+            self._audits.note(call.tenant, collection, identifier, operation, actor, name)
+        return answer
+
+    def _write(self, call: Call, route: Route) -> Answer:
         collection = route.collection
         rest = tuple(s for s in route.rest if not s.lower().startswith("microsoft.graph."))
         if collection.singleton:
@@ -249,6 +262,22 @@ class Writer:
         body = orjson.dumps(project(document, collection.navigations))
         context = f"{call.base}/$metadata#{collection.path}/$entity"
         return Answer(status, with_context(body, context))
+
+
+def _target(call: Call, collection: Collection, rest: tuple[str, ...]) -> tuple[str, str] | None:
+    """Id and name of the object that a write is about, while it exists."""
+    store = call.tenant.store(collection)
+    wanted = call.created_id or (rest[0] if rest else "")
+    found = store.ids()[0] if collection.singleton else store.find(wanted)
+    return None if found is None else (found, name_of(collection, store.document(found)))
+
+
+def _operation(call: Call, rest: tuple[str, ...]) -> Operation:
+    if call.created_id:
+        return Operation.CREATE
+    if call.method == "DELETE" and len(rest) == 1:
+        return Operation.DELETE
+    return Operation.ASSIGN if rest[-1:] and rest[-1].lower() == "assign" else Operation.UPDATE
 
 
 def check_new(collection: Collection, body: Document) -> None:

@@ -217,4 +217,17 @@ DIRECTORY = (
     ),
 )
 
-COLLECTIONS = (*CONDITIONAL_ACCESS, *POLICY_OBJECTS, *ROLE_MANAGEMENT, *DIRECTORY)
+REPORTS = (
+    entra(
+        "auditLogs/directoryAudits",
+        "directoryAudit",
+        ("AuditLog.Read.All",),
+        (),
+        area=Area.REPORTS,
+        creatable=False,
+        undated=True,
+        page_size=1000,
+    ),
+)
+
+COLLECTIONS = (*CONDITIONAL_ACCESS, *POLICY_OBJECTS, *ROLE_MANAGEMENT, *DIRECTORY, *REPORTS)

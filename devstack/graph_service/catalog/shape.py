@@ -26,6 +26,7 @@ class Area(enum.StrEnum):
     NOTIFICATIONS = "notifications"  # message templates
     DEVICES = "devices"  # inventory: doubled budget
     AUDIT = "audit"  # audit events
+    REPORTS = "reports"  # audit log of the directory: five requests in ten seconds
     CLOUD_PC = "cloud_pc"  # Windows 365
     CONDITIONAL_ACCESS = "conditional_access"  # one request per second, no Retry-After
     IDENTITY = "identity"  # directory: resource units

@@ -44,6 +44,7 @@ COUNTS: dict[str, tuple[int, int, int, int]] = {
     "deviceManagementPartners": (0, 1, 2, 2),
     "remoteAssistancePartners": (1, 1, 1, 1),
     "auditEvents": (50, 500, 3000, 10000),
+    "directoryAudits": (20, 200, 1000, 4000),
     "provisioningPolicies": (0, 2, 6, 12),
     "mobileApps": (20, 150, 1000, 3000),
     "mobileAppCategories": (9, 9, 15, 30),

@@ -74,6 +74,7 @@ GENERATORS: dict[str, Generator] = {
     "deviceManagementPartners": tenant_admin.management_partner,
     "remoteAssistancePartners": tenant_admin.assistance_partner,
     "auditEvents": tenant_admin.audit_event,
+    "directoryAudits": tenant_admin.directory_audit,
     "provisioningPolicies": tenant_admin.cloud_pc_policy,
     "mobileApps": applications.app,
     "mobileAppCategories": applications.category,

@@ -302,6 +302,44 @@ def audit_event(world: World, index: int) -> Document:
     }
 
 
+def directory_audit(world: World, index: int) -> Document:
+    """Who changed what in the directory; names people, as the other."""
+    key = "directoryAudits"
+    draw = world.draw(key, index)
+    person = f"admin{draw.number(1, 9)}@{world.domain}"
+    return {
+        "id": world.id_of(key, index),
+        "category": "GroupManagement",
+        "correlationId": draw.guid(),
+        "result": "success",
+        "resultReason": "",
+        "activityDisplayName": "Update group",
+        "activityDateTime": draw.moment(),
+        "loggedByService": "Core Directory",
+        "operationType": "Update",
+        "initiatedBy": {
+            "user": {
+                "id": draw.guid(),
+                "displayName": None,
+                "userPrincipalName": person,
+                "ipAddress": None,
+            },
+            "app": None,
+        },
+        "targetResources": [
+            {
+                "id": draw.guid(),
+                "displayName": draw.title(2),
+                "type": "Group",
+                "userPrincipalName": None,
+                "groupType": "unknownFutureValue",
+                "modifiedProperties": [],
+            }
+        ],
+        "additionalDetails": [],
+    }
+
+
 def cloud_pc_policy(world: World, index: int) -> Document:
     """A Windows 365 provisioning policy."""
     key = "provisioningPolicies"
