@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from devstack.graph_service.answers import Answer, json_answer
 from devstack.graph_service.clock import ServiceClock
 from devstack.graph_service.counters import Counters
+from devstack.graph_service.device_codes import DeviceCodes, SignIn
 from devstack.graph_service.generation.draw import stable_guid
 from devstack.graph_service.tenant import AppRegistration, TenantState, UnknownAppError
 from devstack.graph_service.token_failures import TokenRefusalError, render_token_refusal
@@ -25,20 +26,9 @@ from devstack.graph_service.tokens import TokenAuthority
 
 DEVICE_CODE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-DEVICE_CODE_LIFETIME_S = 900
 OPENID_SCOPES = frozenset({"openid", "profile", "offline_access", "email"})
-
-
-@dataclass(slots=True)
-class DeviceSignIn:
-    """A device code waiting for a person."""
-
-    tenant_id: str
-    client_id: str
-    user_code: str
-    scope: str
-    expires_at: float
-    approved: bool = False
+# Tenants of the address that mean: that of whoever signs in.
+ANY_TENANT = frozenset({"common", "organizations"})
 
 
 class LoginService:
@@ -48,20 +38,21 @@ class LoginService:
         self,
         *,
         tenants: Callable[[str], TenantState | None],
+        home: Callable[[], TenantState],
         tokens: TokenAuthority,
         clock: ServiceClock,
         counters: Counters,
         root_url: str,
     ) -> None:
         self._tenants = tenants
+        self._home = home
         self._tokens = tokens
         self._clock = clock
         self._counters = counters
         self._root = root_url
-        self._sign_ins: dict[str, DeviceSignIn] = {}
-        self._refreshable: dict[str, tuple[str, str, str]] = {}
+        self._refreshable: dict[str, SignIn] = {}
+        self.device_codes = DeviceCodes(clock)
         self.lifetime_s = 3599
-        self.approve_at_once = False
 
     def answer(self, method: str, segments: tuple[str, ...], body: bytes) -> Answer | None:
         """The answer to a path below /{tenant}, or None for paths the login service has not."""
@@ -72,7 +63,8 @@ class LoginService:
         if rest == "oauth2/v2.0/token":
             return self._guarded(tenant, form, self._token)
         if rest == "oauth2/v2.0/devicecode":
-            return self._guarded(tenant, form, self._device_code)
+            begin = partial(self._device_code, is_named=tenant.lower() not in ANY_TENANT)
+            return self._guarded(tenant, form, begin)
         return None
 
     def _public(self, tenant: str, rest: str) -> Answer | None:
@@ -82,18 +74,6 @@ class LoginService:
             link = f"{self._root}/common/v2.0/.well-known/openid-configuration"
             return json_answer(200, {"tenant_discovery_endpoint": link, "metadata": []})
         return json_answer(200, self._tokens.jwks()) if rest == "discovery/v2.0/keys" else None
-
-    def approve(self, user_code: str) -> bool:
-        """Sign the person in who was shown this code; False when it is unknown."""
-        for sign_in in self._sign_ins.values():
-            if sign_in.user_code == user_code:
-                sign_in.approved = True
-                return True
-        return False
-
-    def pending_user_codes(self) -> list[str]:
-        """Codes shown to people that were not approved yet."""
-        return [s.user_code for s in self._sign_ins.values() if not s.approved]
 
     def application_token(self, tenant: TenantState, app: AppRegistration) -> str:
         """An access token without the detour over HTTP, for tests of Graph itself."""
@@ -106,7 +86,7 @@ class LoginService:
         handle: Callable[[TenantState, AppRegistration, Mapping[str, str]], Answer],
     ) -> Answer:
         app_id = form.get("client_id", "")
-        tenant = self._tenants(name)
+        tenant = self._addressed(name, form)
         if tenant is None:
             unknown = TokenRefusalError(90002)
             return render_token_refusal(unknown, app=app_id, tenant=name, clock=self._clock)
@@ -117,6 +97,15 @@ class LoginService:
         except TokenRefusalError as refusal:
             numbers.token_failures += 1
             return render_token_refusal(refusal, app=app_id, tenant=name, clock=self._clock)
+
+    def _addressed(self, name: str, form: Mapping[str, str]) -> TenantState | None:
+        """The tenant of a path; for `organizations` the person's, the first one by default."""
+        if name.lower() not in ANY_TENANT:
+            return self._tenants(name)
+        known = self._refreshable.get(form.get("refresh_token", ""))
+        signed_in = known.tenant_id if known else None
+        tenant_id = signed_in or self.device_codes.tenant_of(form.get("device_code", ""))
+        return self._tenants(tenant_id) if tenant_id else self._home()
 
     def _app(self, tenant: TenantState, form: Mapping[str, str]) -> AppRegistration:
         if not form.get("client_id"):
@@ -138,12 +127,15 @@ class LoginService:
             resource = self._resource(form.get("scope", ""))
             return self._granted(self._access_token(tenant, app, resource), {})
         if grant == DEVICE_CODE_GRANT:
-            return self._redeem(tenant, app, form)
+            code = form.get("device_code", "")
+            sign_in = self.device_codes.redeem(code, app.client_id)
+            return self._delegated(tenant, app, sign_in, client_info="client_info" in form)
         if grant == "refresh_token":
             known = self._refreshable.get(form.get("refresh_token", ""))
-            if known is None or known[:2] != (tenant.tenant_id, app.client_id):
+            place = (tenant.tenant_id, app.client_id)
+            if known is None or (known.tenant_id, known.client_id) != place:
                 raise TokenRefusalError(50173)
-            return self._delegated(tenant, app, known[2], client_info="client_info" in form)
+            return self._delegated(tenant, app, known, client_info="client_info" in form)
         raise TokenRefusalError(900144, detail="grant_type")
 
     def _check_credential(
@@ -151,7 +143,7 @@ class LoginService:
     ) -> None:
         if form.get("client_assertion_type") == ASSERTION_TYPE and "client_assertion" in form:
             self._check_assertion(tenant, app, form["client_assertion"])
-        elif "client_secret" not in form:
+        elif "client_secret" not in form or not app.secret:
             raise TokenRefusalError(7000218)
         elif not secrets.compare_digest(form["client_secret"].encode(), app.secret.encode()):
             raise TokenRefusalError(7000215)
@@ -224,64 +216,49 @@ class LoginService:
         return json_answer(200, content, headers)
 
     def _device_code(
-        self, tenant: TenantState, app: AppRegistration, form: Mapping[str, str]
+        self,
+        tenant: TenantState,
+        app: AppRegistration,
+        form: Mapping[str, str],
+        *,
+        is_named: bool,
     ) -> Answer:
-        code, user_code = f"GAQABAAEAAA{secrets.token_urlsafe(40)}", secrets.token_hex(5).upper()
-        self._sign_ins[code] = DeviceSignIn(
-            tenant_id=tenant.tenant_id,
-            client_id=app.client_id,
-            user_code=user_code,
-            scope=form.get("scope", ""),
-            expires_at=self._clock.timestamp() + DEVICE_CODE_LIFETIME_S,
-            approved=self.approve_at_once,
-        )
-        link = "https://microsoft.com/devicelogin"
-        content = {
-            "user_code": user_code,
-            "device_code": code,
-            "verification_uri": link,
-            "expires_in": DEVICE_CODE_LIFETIME_S,
-            "interval": 1,
-            "message": f"To sign in, open the page {link} and enter the code {user_code}.",
-        }
+        scope = form.get("scope", "")
+        for name in scope.split():
+            self._check_delegated(name)
+        named = tenant.tenant_id if is_named else None
+        content = self.device_codes.begin(named, app.client_id, scope)
         return json_answer(200, content)
 
-    def _redeem(self, tenant: TenantState, app: AppRegistration, form: Mapping[str, str]) -> Answer:
-        code = form.get("device_code", "")
-        sign_in = self._sign_ins.get(code)
-        if sign_in is None or sign_in.client_id != app.client_id:
-            raise TokenRefusalError(70018)
-        if sign_in.expires_at < self._clock.timestamp():
-            raise TokenRefusalError(70020)
-        if not sign_in.approved:
-            raise TokenRefusalError(70016)
-        del self._sign_ins[code]
-        return self._delegated(tenant, app, sign_in.scope, client_info="client_info" in form)
+    def _check_delegated(self, scope: str) -> None:
+        """A scope is one of OpenID, a permission, or a permission of a resource that is known."""
+        resource, slash, name = scope.rpartition("/")
+        if slash and resource not in self._tokens.audiences:
+            raise TokenRefusalError(500011, detail=resource)
+        if scope not in OPENID_SCOPES and "." not in name:
+            raise TokenRefusalError(650053, detail=name)
 
     def _delegated(
-        self, tenant: TenantState, app: AppRegistration, scope: str, *, client_info: bool
+        self, tenant: TenantState, app: AppRegistration, sign_in: SignIn, *, client_info: bool
     ) -> Answer:
-        person = stable_guid(tenant.tenant_id, "signed-in person")
+        user = f"{sign_in.user}@{tenant.world.domain}"
+        person = stable_guid(tenant.tenant_id, "person", sign_in.user)
         common = {"tid": tenant.tenant_id, "oid": person, "sub": person, "ver": "2.0"}
         issuer = f"{self._root}/{tenant.tenant_id}/v2.0"
+        scopes = sign_in.granted or ()
         claims = {
             **common,
             "aud": self._root,
             "iss": issuer,
             "appid": app.client_id,
-            "scp": " ".join(sorted(app.permissions)),
+            "scp": " ".join(sorted(_permissions(scopes, app))),
             "uti": secrets.token_urlsafe(12),
         }
         refresh = f"0.AXoA{secrets.token_urlsafe(60)}"
-        self._refreshable[refresh] = (tenant.tenant_id, app.client_id, scope)
-        more: dict[str, Any] = {"scope": scope, "refresh_token": refresh}
-        if OPENID_SCOPES.intersection(scope.split()):
-            identity = {
-                **common,
-                "aud": app.client_id,
-                "iss": issuer,
-                "preferred_username": f"admin@{tenant.world.domain}",
-            }
+        self._refreshable[refresh] = sign_in
+        more: dict[str, Any] = {"scope": " ".join(scopes), "refresh_token": refresh}
+        if OPENID_SCOPES.intersection(sign_in.scopes):
+            identity = {**common, "aud": app.client_id, "iss": issuer, "preferred_username": user}
             more["id_token"] = self._tokens.issue(identity, lifetime_s=self.lifetime_s)
         if client_info:
             packed = orjson.dumps({"uid": person, "utid": tenant.tenant_id})
@@ -289,7 +266,7 @@ class LoginService:
         return self._granted(self._tokens.issue(claims, lifetime_s=self.lifetime_s), more)
 
     def _discovery(self, name: str) -> Answer:
-        if name.lower() not in ("common", "organizations") and self._tenants(name) is None:
+        if name.lower() not in ANY_TENANT and self._tenants(name) is None:
             return render_token_refusal(
                 TokenRefusalError(90002), app="", tenant=name, clock=self._clock
             )
@@ -322,6 +299,12 @@ def register_certificate(app: AppRegistration, certificate: x509.Certificate) ->
         app.certificates[thumbprint.rstrip("=")] = certificate.public_key()
         app.certificates[thumbprint] = certificate.public_key()
     return sha1.hex().upper()
+
+
+def _permissions(scopes: Sequence[str], app: AppRegistration) -> set[str]:
+    """What consented scopes permit; `.default` stands for all that the app was given before."""
+    names = {scope.rpartition("/")[2] for scope in scopes} - OPENID_SCOPES
+    return names - {".default"} | (set(app.permissions) if ".default" in names else set())
 
 
 def _counts_down(holder: Any) -> bool:

@@ -14,6 +14,9 @@ from devstack.graph_service.journal import Entry, Journal
 from devstack.graph_service.objects import ObjectStore
 from devstack.graph_service.permissions import READ_PERMISSIONS, WRITE_PERMISSIONS
 
+# Microsoft Graph Command Line Tools: a public client that every tenant knows.
+COMMAND_LINE_APP = "14d82eec-204b-4c2f-b7e8-296a70dab67e"
+
 
 class UnknownAppError(LookupError):
     """No app registration of this name or client id in the tenant."""
@@ -67,6 +70,8 @@ class TenantState:
             ("limited", frozenset({"Organization.Read.All"})),
         ):
             self._register(name, set(permissions))
+        # Apart from the tenant's own apps: it has no secret, and rights of a person only.
+        self._command_line = AppRegistration("commandLine", COMMAND_LINE_APP, "", set())
 
     def store(self, collection: Collection | str) -> ObjectStore:
         """Objects of a collection; a view shares those of the collection it shows."""
@@ -79,6 +84,8 @@ class TenantState:
 
     def app(self, name_or_client_id: str) -> AppRegistration:
         """An app by its client id in any case, or by its short name."""
+        if name_or_client_id.lower() == COMMAND_LINE_APP:
+            return self._command_line
         found = self.apps.get(name_or_client_id.lower())
         if found is None:
             found = next((a for a in self.apps.values() if a.name == name_or_client_id), None)

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from devstack.graph_service.answers import Answer, json_answer
 from devstack.graph_service.clock import ServiceClock
 
+AUTHORIZATION_PENDING = 70016
+CODE_UNKNOWN = 70018
+CODE_EXPIRED = 70020
+CONSENT_DECLINED = 65004
+
 
 @dataclass(frozen=True, slots=True)
 class TokenFailure:
@@ -92,22 +97,33 @@ FAILURES: dict[int, TokenFailure] = {
     ),
     90024: TokenFailure(503, "temporarily_unavailable", "The request budget is exceeded."),
     90036: TokenFailure(500, "server_error", "An unexpected, non-retryable error occurred."),
-    70016: TokenFailure(
+    65004: TokenFailure(
+        400, "authorization_declined", "User declined to consent to access the app."
+    ),
+    90094: TokenFailure(
+        400, "invalid_grant", "An administrator of the tenant has to consent to '{app}'."
+    ),
+    50020: TokenFailure(400, "invalid_grant", "User account does not exist in tenant '{tenant}'."),
+    650053: TokenFailure(
+        400, "invalid_scope", "The application asked for scope '{detail}' that does not exist."
+    ),
+    AUTHORIZATION_PENDING: TokenFailure(
         400, "authorization_pending", "OAuth 2.0 device flow error. Authorization is pending."
     ),
-    70020: TokenFailure(400, "expired_token", "The provided value for 'code' is expired."),
-    70018: TokenFailure(400, "bad_verification_code", "Invalid verification code."),
+    CODE_EXPIRED: TokenFailure(400, "expired_token", "The provided value for 'code' is expired."),
+    CODE_UNKNOWN: TokenFailure(400, "bad_verification_code", "Invalid verification code."),
 }
 UNKNOWN = TokenFailure(400, "invalid_grant", "The request could not be fulfilled.")
 
 
 class TokenRefusalError(Exception):
-    """A token request that ends with an AADSTS code."""
+    """A token request that ends with an AADSTS code; `error` replaces the code's usual one."""
 
-    def __init__(self, code: int, *, detail: str = "") -> None:
+    def __init__(self, code: int, *, detail: str = "", error: str | None = None) -> None:
         super().__init__(str(code))
         self.code = code
         self.detail = detail
+        self.error = error
 
 
 def render_token_refusal(
@@ -119,7 +135,7 @@ def render_token_refusal(
     moment = clock.now().strftime("%Y-%m-%d %H:%M:%SZ")
     text = failure.text.format(app=app, tenant=tenant, detail=refusal.detail)
     content = {
-        "error": failure.error,
+        "error": refusal.error or failure.error,
         "error_description": (
             f"AADSTS{refusal.code}: {text} Trace ID: {trace} Correlation ID: {correlation}"
             f" Timestamp: {moment}"

@@ -134,30 +134,6 @@ async def test_chosen_failure_is_served_as_often_as_asked(
     assert (failed, body["error_codes"], worked) == (status, [code], 200)
 
 
-async def test_device_code_is_pending_until_approved(
-    graph: GraphService, trust: ssl.SSLContext, client: GraphClient
-) -> None:
-    tenant = graph.tenants[0]
-    base = {"client_id": tenant.read_app.client_id}
-    _, shown = await post_form(
-        graph, trust, f"{tenant.tenant_id}/oauth2/v2.0/devicecode", {**base, "scope": "openid"}
-    )
-    grant = "urn:ietf:params:oauth:grant-type:device_code"
-    form = {**base, "grant_type": grant, "device_code": shown["device_code"]}
-    path = f"{tenant.tenant_id}/oauth2/v2.0/token"
-
-    _, pending = await post_form(graph, trust, path, form)
-    graph.control.approve_device_code(shown["user_code"])
-    _, granted = await post_form(graph, trust, path, form)
-    refresh = {**base, "grant_type": "refresh_token", "refresh_token": granted["refresh_token"]}
-    _, renewed = await post_form(graph, trust, path, refresh)
-
-    assert pending["error"] == "authorization_pending"
-    assert granted["id_token"]
-    header = {"Authorization": f"Bearer {renewed['access_token']}"}
-    assert (await client.get("/v1.0/organization", header)).status == 200
-
-
 @pytest.mark.parametrize(
     ("header", "message"),
     [
