@@ -4,16 +4,12 @@ Owns secrets in memory (never shown) and the building of credentials for any clo
 certificate authorities and proxies. Tokens are cached and errors mapped in `graph.tokens`.
 """
 
-import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from azure.core.credentials import AccessToken as AzureToken
-from azure.identity import DeviceCodeCredential
 from azure.identity.aio import (
     CertificateCredential,
     ClientSecretCredential,
@@ -61,20 +57,7 @@ class ManagedIdentity:
     client_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceCode:
-    """A person signs in on another device.
-
-    prompt gets the address, the code to type there and when it ends; called from a thread.
-    """
-
-    prompt: Callable[[str, str, datetime], None]
-    timeout_seconds: int = 900
-
-
-CredentialSecret = (
-    ClientSecret | ClientCertificate | WorkloadIdentity | ManagedIdentity | DeviceCode
-)
+CredentialSecret = ClientSecret | ClientCertificate | WorkloadIdentity | ManagedIdentity
 
 
 class OpenCredential(Protocol):
@@ -86,7 +69,7 @@ class OpenCredential(Protocol):
     is_interactive: bool
 
     async def get_token(self, scope: str, claims: str | None) -> AzureToken:
-        """Return a token for the scope. Raises azure-core's errors."""
+        """Return a token for the scope. Raises azure-core's errors, or ours."""
 
     async def close(self) -> None:
         """Release connections."""
@@ -115,8 +98,6 @@ def open_credential(
             return _Async(WorkloadIdentityCredential(**options))
         case ManagedIdentity():
             return _Async(ManagedIdentityCredential(client_id=secret.client_id, retry_total=0))
-        case DeviceCode():
-            return _device_code(identity, secret, options)
 
 
 def _options(endpoint: GraphEndpoint, proxy: str | None) -> dict[str, Any]:
@@ -135,20 +116,6 @@ def _options(endpoint: GraphEndpoint, proxy: str | None) -> dict[str, Any]:
     return options
 
 
-def _device_code(
-    identity: AppIdentity, secret: DeviceCode, options: dict[str, Any]
-) -> OpenCredential:
-    return _Threaded(
-        DeviceCodeCredential(
-            identity.app_id,
-            tenant_id=identity.entra_tenant_id,
-            prompt_callback=secret.prompt,
-            timeout=secret.timeout_seconds,
-            **options,
-        )
-    )
-
-
 class _Async:
     """An azure-identity credential of the asynchronous kind."""
 
@@ -163,21 +130,6 @@ class _Async:
 
     async def close(self) -> None:
         await self._credential.close()
-
-
-class _Threaded:
-    """The device code credential, which azure-identity offers only as a blocking one."""
-
-    is_interactive = True
-
-    def __init__(self, credential: DeviceCodeCredential) -> None:
-        self._credential = credential
-
-    async def get_token(self, scope: str, claims: str | None) -> AzureToken:
-        return await asyncio.to_thread(self._credential.get_token, scope, claims=claims)
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._credential.close)
 
 
 def _quiet_azure_logs() -> None:

@@ -149,8 +149,7 @@ class TokenSource:
                 raise outcome
             throttled = isinstance(outcome, GraphThrottledError)
             wait = budget.next_wait(outcome.retry_after, is_throttled=throttled)
-            asks_a_person = self._credential is not None and self._credential.is_interactive
-            if asks_a_person or budget.is_exhausted or not budget.allows(wait):
+            if budget.is_exhausted or not budget.allows(wait):
                 raise throttled_error(wait, outcome.facts) if throttled else outcome
             await budget.sleep(wait)
 
@@ -243,8 +242,10 @@ def _translate(error: AzureError, now: datetime) -> GraphError:
     body = {"error": found.group(1)} if found else {}
     known = read_token_error(body, text)
     if response is None and known == TokenErrorFacts():
-        # A gateway's page, or nobody signed in; azure-identity says it in prose only.
-        return _unreadable(text)
+        # A gateway's page; azure-identity says it in prose only.
+        return unavailable_error(
+            "sign_in_answer_unreadable", FaultFacts(method="POST", path_template=_TOKEN_PATH)
+        )
     fault = classify_token_error(known.aadsts_code, status, known.oauth_error)
     facts = FaultFacts(
         method="POST",
@@ -266,14 +267,6 @@ def _connection_failed(error: AzureError) -> GraphError:
     if isinstance(error.inner_exception, ClientSSLError):
         return GraphError(ProviderFault(ProviderReason.TLS, Disposition.FAILED), facts)
     return unavailable_error("sign_in_unreachable", facts)
-
-
-def _unreadable(text: str) -> GraphError:
-    if text.startswith("Timed out waiting for user"):
-        return _refused(ProviderReason.ACCOUNT_PROBLEM, "nobody_signed_in")
-    return unavailable_error(
-        "sign_in_answer_unreadable", FaultFacts(method="POST", path_template=_TOKEN_PATH)
-    )
 
 
 def _refused(reason: ProviderReason, detail: str | None) -> GraphCredentialRefusedError:

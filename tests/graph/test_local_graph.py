@@ -24,7 +24,6 @@ from graph.credentials import (
     ClientCertificate,
     ClientSecret,
     CredentialSecret,
-    DeviceCode,
     open_credential,
 )
 from graph.errors import (
@@ -39,7 +38,6 @@ from graph.request_costs import AreaLimit
 from graph.retry import RetryRules
 from graph.tokens import TokenSource
 from graph.transport import Transport
-from tests.eventually import eventually
 from tests.graph.conftest import unlimited
 
 EXPORTS = Path("../shared/graph/data")
@@ -340,16 +338,6 @@ async def test_certificate_signs_in(service: GraphService) -> None:
     pem = service.control.make_client_certificate(TENANT, "read")["pem"]
     async with client_of(service, secret=ClientCertificate(pem.encode())) as client:
         assert len(await read_all(client, "filter")) == 24
-
-
-async def test_person_signs_in_with_a_device_code(service: GraphService) -> None:
-    codes: list[str] = []
-    secret = DeviceCode(lambda _address, code, _end: codes.append(code), timeout_seconds=20)
-    async with client_of(service, secret=secret) as client:
-        reading = asyncio.create_task(client.token_roles())
-        await eventually(lambda: bool(codes))
-        assert service.control.approve_device_code(codes[0])
-        assert await reading
 
 
 async def test_write_app_captures_encrypted_values(service: GraphService) -> None:

@@ -15,7 +15,6 @@ from graph.credentials import (
     ClientCertificate,
     ClientSecret,
     CredentialSecret,
-    DeviceCode,
     WorkloadIdentity,
     open_credential,
 )
@@ -96,37 +95,6 @@ async def test_malformed_certificate_is_refused_before_any_request(
         await source_of(ClientCertificate(b"not a certificate")).get()
     assert caught.value.reason_code is ProviderReason.CREDENTIAL_INVALID
     assert graph.token_requests == []
-
-
-async def test_device_code_shows_its_prompt_and_gets_a_token(
-    graph: ScriptedGraph, source_of: SourceOf
-) -> None:
-    prompts: list[tuple[str, str]] = []
-    code = {
-        "device_code": "GAQABAAEAAA",
-        "user_code": "ABCD",
-        "verification_uri": "https://microsoft.com/devicelogin",
-        "expires_in": 900,
-        "interval": 1,
-        "message": "sign in",
-    }
-    graph.on(f"/{TENANT}/oauth2/v2.0/devicecode", Reply(code))
-    discovery = f"/{TENANT}/v2.0/.well-known/openid-configuration"
-    graph.on(
-        discovery,
-        Reply(
-            {
-                "authorization_endpoint": graph.link(f"/{TENANT}/oauth2/v2.0/authorize"),
-                "token_endpoint": graph.link(f"/{TENANT}/oauth2/v2.0/token"),
-                "device_authorization_endpoint": graph.link(f"/{TENANT}/oauth2/v2.0/devicecode"),
-                "issuer": graph.link(f"/{TENANT}/v2.0"),
-            }
-        ),
-    )
-    secret = DeviceCode(lambda address, shown, _end: prompts.append((address, shown)))
-    token = await source_of(secret).get()
-    assert token.value
-    assert prompts == [("https://microsoft.com/devicelogin", "ABCD")]
 
 
 async def test_token_is_refreshed_before_it_ends(
