@@ -1,17 +1,18 @@
 """`tenantops backup`: run backups, look at their sets, compare and export them."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from commands.backup_changes import app as changes_app
+from commands.backup_files import app as files_app
 from commands.errors import CommandError
 from commands.finding.selection import choose
 from commands.finding.set_finding import find_set
 from commands.options import (
     JsonOption,
     KeyOption,
+    OnlyTypesOption,
     PrincipalOption,
     SetArgument,
     TenantArgument,
@@ -34,11 +35,7 @@ from domain.resource_types.registry import RESOURCE_TYPES
 
 app = command_group("Run backups, look at backup sets, compare and export them.")
 app.add_typer(changes_app)
-
-OnlyTypesOption = Annotated[
-    str | None,
-    typer.Option("--types", metavar="KEYS", help="Only these resource types, with commas."),
-]
+app.add_typer(files_app)
 
 
 @app.command(
@@ -132,42 +129,6 @@ def show(
     async def work(session: Session) -> None:
         found, types = await find_set(session, set_, tenant)
         session.screen.show(set_document(found, types), lambda: set_parts(found, types))
-
-    execute(work, Options(as_json=as_json, workspace=workspace))
-
-
-@app.command("export", epilog=examples("tenantops backup export latest ./contoso"))
-def export(
-    set_: SetArgument,
-    folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Folder to make; must be absent or empty.")
-    ],
-    types: OnlyTypesOption = None,
-    tenant: TenantOfSetOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write a set as JSON files, secrets included; the folder appears whole or not at all."""
-
-    async def work(session: Session) -> None:
-        selected = checked_types(types, list(RESOURCE_TYPES), "--types")
-        found, _ = await find_set(session, set_, tenant)
-        report = await session.services.exports.export(
-            found.workspace_id, found.id, folder, resource_types=selected
-        )
-        document = {
-            "backup_set_id": found.id,
-            "folder": str(report.folder.resolve()),
-            "file_count": len(report.files),
-            "missing": [
-                {"resource_type": type_, "object_id": object_id}
-                for type_, object_id in report.missing
-            ],
-        }
-        said = f"Wrote {len(report.files)} objects of {found.name} to {report.folder}."
-        session.screen.show(document, lambda: [said])
-        if report.missing:
-            raise CommandError(f"{len(report.missing)} documents are not stored; see set.json")
 
     execute(work, Options(as_json=as_json, workspace=workspace))
 

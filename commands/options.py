@@ -63,6 +63,10 @@ NamedTenant = Annotated[
 SetArgument = Annotated[
     str, typer.Argument(metavar="SET", help="Backup set, by id, start of id or `latest`.")
 ]
+OnlyTypesOption = Annotated[
+    str | None,
+    typer.Option("--types", metavar="KEYS", help="Only these resource types, with commas."),
+]
 TenantOfSetOption = Annotated[
     str | None, typer.Option("--tenant", "-t", metavar="NAME|ID", help="Tenant of the set.")
 ]

@@ -35,6 +35,10 @@ async def find_run_or_set(session: Session, wanted: str, tenant: str | None) -> 
             detail = await find_detail(session, wanted)
     if detail is None:
         found, _ = await find_set(session, wanted, tenant)
+        if found.operation_run_id is None:
+            raise InputError(
+                "RUN|SET", "was imported, so no run found its changes", "compare two sets instead"
+            )
         return found.operation_run_id, found.tenant_id
     if detail.run.tenant_id is None:
         raise InputError("RUN|SET", "is no backup", _MEND)

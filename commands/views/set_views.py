@@ -23,11 +23,12 @@ def sets_table(sets: "Sequence[BackupSet]") -> Table:
             entry.status,
             entry.captured_at,
             entry.object_count,
-            short_id(entry.operation_run_id),
+            None if entry.operation_run_id is None else short_id(entry.operation_run_id),
+            None if entry.origin == "backup" else entry.origin,
         )
         for entry in sets
     ]
-    columns = ("#No.", "Set", "Name", "State", "Captured", "#Objects", "Run")
+    columns = ("#No.", "Set", "Name", "State", "Captured", "#Objects", "Run", "Origin")
     return table(columns, rows, empty="No backup sets; make one with `tenantops backup run`.")
 
 
@@ -43,6 +44,7 @@ def set_parts(found: "BackupSet", types: "Sequence[SetType]") -> list[Renderable
             ("Set", found.id),
             ("Name", found.name),
             ("State", found.status),
+            ("Origin", found.origin),
             ("Number", found.sequence),
             ("Captured", found.captured_at),
             ("Slot", found.scheduled_for),

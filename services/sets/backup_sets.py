@@ -7,13 +7,14 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.manifests import ManifestEntry, TypeManifest, chunk_hash, manifest_hash, parse_chunk
 from domain.manifests import set_hash as hash_of_set
+from domain.resource_types.registry import RESOURCE_TYPES
 from services.backups.capture_pages import name_context
 from services.contents.contents import ContentMissingError, ContentReader
 from services.contents.tenant_keys import TenantCipher, TenantKeys
@@ -22,6 +23,10 @@ from storage.manifests import select_payloads
 from storage.statements import Row
 
 Record = TypeVar("Record")
+
+# The origin of a set that was made from a folder of exports (decision 0005).
+IMPORTED: Final = "import"
+_DOCUMENTS_AT_A_TIME: Final = 100
 
 
 class BackupSetNotFoundError(LookupError):
@@ -32,12 +37,16 @@ class BackupSetNotFoundError(LookupError):
 
 @dataclass(frozen=True, kw_only=True)
 class BackupSet:
-    """One set; `status` is completed or partial, times are aware UTC."""
+    """One set; `status` is completed or partial, times are aware UTC.
+
+    `origin` is backup or import; an imported set has no run (decision 0005).
+    """
 
     id: UUID
     workspace_id: UUID
     tenant_id: UUID
-    operation_run_id: UUID
+    operation_run_id: UUID | None
+    origin: str
     backup_schedule_id: UUID | None
     name: str
     status: str
@@ -73,7 +82,10 @@ class SetType:
 
 @dataclass(frozen=True)
 class SetEntry:
-    """One object of a set; `name` is its latest known display name."""
+    """One object of a set; `name` is its latest known display name.
+
+    In an imported set it is the name in the document: no version history knows the object.
+    """
 
     object_id: str
     version_hash: str
@@ -128,8 +140,16 @@ class BackupSets:
                 raise BackupSetNotFoundError("the set has no such resource type")
             entries = await read_manifest(connection, shown.tenant_id, of_set.chunk_hashes)
             place = (workspace_id, shown.tenant_id, resource_type)
-            names = await self.names_within(connection, place, [e.object_id for e in entries])
+            if shown.origin == IMPORTED:
+                names = await self._names_in_documents(connection, place, entries)
+            else:
+                names = await self.names_within(connection, place, [e.object_id for e in entries])
         return [SetEntry(*entry, names.get(entry.object_id)) for entry in entries]
+
+    async def versions_of_type(self, shown: BackupSet, of_set: SetType) -> list[ManifestEntry]:
+        """Return the objects of one type of a set by id, without names."""
+        async with self._engine.connect() as connection:
+            return await read_manifest(connection, shown.tenant_id, of_set.chunk_hashes)
 
     async def document(
         self, workspace_id: UUID, set_id: UUID, resource_type: str, object_id: str
@@ -172,14 +192,41 @@ class BackupSets:
     ) -> dict[str, str | None]:
         """Return display names by object id; `place` is workspace, tenant, resource type."""
         workspace_id, tenant_id, resource_type = place
-        cipher = await self._keys.cipher_within(connection, workspace_id, tenant_id)
         found = await rows.names_of(connection, tenant_id, resource_type, object_ids)
+        cipher = await self._keys.cipher_within(connection, workspace_id, tenant_id)
         return await asyncio.to_thread(
             lambda: {
                 row["external_id"]: open_name(cipher, tenant_id, resource_type, row)
                 for row in found
             }
         )
+
+    async def _names_in_documents(
+        self,
+        connection: AsyncConnection,
+        place: tuple[UUID, UUID, str],
+        entries: Sequence[ManifestEntry],
+    ) -> dict[str, str | None]:
+        workspace_id, tenant_id, resource_type = place
+        names: dict[str, str | None] = {}
+        for start in range(0, len(entries), _DOCUMENTS_AT_A_TIME):
+            batch = entries[start : start + _DOCUMENTS_AT_A_TIME]
+            hashes = [entry.version_hash for entry in batch]
+            opened = await self._reader.documents_within(
+                connection, workspace_id, tenant_id, hashes
+            )
+            for entry in batch:
+                content = opened.get(entry.version_hash)
+                if content is not None:
+                    names[entry.object_id] = name_in(resource_type, content.document)
+        return names
+
+
+def name_in(resource_type: str, document: Mapping[str, Any]) -> str | None:
+    """Return the display name in a document of a type; None without one."""
+    entry = RESOURCE_TYPES.get(resource_type)
+    name = document.get("displayName" if entry is None else entry.name_property)
+    return name if isinstance(name, str) else None
 
 
 def record(kind: type[Record], row: Row) -> Record:
@@ -189,10 +236,10 @@ def record(kind: type[Record], row: Row) -> Record:
 
 def open_name(cipher: TenantCipher, tenant_id: UUID, resource_type: str, row: Row) -> str | None:
     """Return the display name in a row of an object; None without one or without its key."""
-    if row["name"] is None or row["name_key_id"] != cipher.key_id:
+    if row["name"] is None or not cipher.can_open(row["name_key_id"]):
         return None
     context = name_context(tenant_id, resource_type, row["external_id"])
-    return cipher.open(row["name"], context).decode()
+    return cipher.open(row["name"], context, row["name_key_id"]).decode()
 
 
 async def read_manifest(

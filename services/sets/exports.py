@@ -1,55 +1,104 @@
-"""Export of a backup set into a folder of JSON files, one for each object, secrets included.
+"""Export of a backup set into a folder of files: one JSON for each object, secrets included.
 
-The folder appears whole or not at all: it is written beside its place and then renamed. What the
-set lacks is said in `set.json`, never made up.
+A new folder appears whole or not at all. One that is brought up to date differs afterwards only
+where objects do: what is equal keeps its bytes and its time. What the set lacks is said in
+`set.json`, never made up, and a file of an object goes only when its absence is proven.
 """
 
 import asyncio
-import json
-import os
-import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from domain.export_names import file_name, safe_name
-from domain.resource_types.registry import RESOURCE_TYPES
+from domain.export_names import object_digest
+from domain.manifests import ManifestEntry
 from services.contents.contents import ContentReader
-from services.sets.backup_sets import BackupSet, BackupSets, SetEntry, SetType
+from services.exports.export_folders import (
+    ExportFolder,
+    ExportTargetError,
+    folder_to_update,
+    json_bytes,
+    new_folder,
+)
+from services.exports.set_files import ExportedFile, files_of, folder_of, index_of
+from services.sets.backup_sets import (
+    BackupSet,
+    BackupSetNotFoundError,
+    BackupSets,
+    SetType,
+    name_in,
+)
+
+__all__ = ["ExportReport", "ExportTargetError", "ExportedFile", "SetExporter", "folder_of"]
 
 # Documents in memory at a time.
 _BATCH: Final = 100
-_INDEX: Final = "set.json"
-_OWNER_ONLY: Final = 0o700
+_REFERENCES: Final = "references.json"
+# Types whose objects others refer to by id.
+_NAMED_TYPES: Final = ("filter", "group", "scopeTag")
 
 Entry = TypeVar("Entry")
+# How many objects are done, of how many.
+OnProgress = Callable[[int, int], None]
 
 
-class ExportTargetError(Exception):
-    """The folder to export into exists and is not empty, or cannot be made."""
-
-    reason_code = "invalid_state"
-
-
-@dataclass(frozen=True)
-class ExportedFile:
-    """One file; `path` is relative to the folder."""
-
-    path: str
-    resource_type: str
-    object_id: str
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExportReport:
-    """What was written; `missing` are objects whose document is not stored any more."""
+    """What was written; `missing` are objects whose document is not stored any more.
+
+    `kept` are files of an earlier export that this set says nothing about. The numbers count files
+    of all kinds on disk.
+    """
 
     folder: Path
     files: Sequence[ExportedFile]
     missing: Sequence[tuple[str, str]]
+    kept: Sequence[str]
+    written: int
+    unchanged: int
+    removed: int
+
+
+@dataclass(frozen=True)
+class ExportScope:
+    """What of a set is exported: all, some types, or some objects by (type, id)."""
+
+    resource_types: Sequence[str] | None = None
+    objects: frozenset[tuple[str, str]] | None = None
+
+    def has_type(self, resource_type: str) -> bool:
+        """Whether anything of the type is wanted."""
+        if self.objects is not None:
+            return any(key == resource_type for key, _ in self.objects)
+        return self.resource_types is None or resource_type in self.resource_types
+
+    def has_object(self, resource_type: str, object_id: str) -> bool:
+        """Whether the object is wanted."""
+        return self.objects is None or (resource_type, object_id) in self.objects
+
+
+@dataclass
+class _Export:
+    """One export on its way."""
+
+    shown: BackupSet
+    scope: ExportScope
+    target: ExportFolder
+    earlier: Mapping[str, Any]
+    total: int
+    on_progress: OnProgress | None
+    files: list[ExportedFile] = field(default_factory=list)
+    missing: list[tuple[str, str]] = field(default_factory=list)
+    kept: dict[str, Any] = field(default_factory=dict)
+    done: int = 0
+
+    def advance(self, count: int) -> None:
+        self.done += count
+        if self.on_progress is not None:
+            self.on_progress(self.done, self.total)
 
 
 class SetExporter:
@@ -59,142 +108,176 @@ class SetExporter:
         self._sets = sets
         self._reader = reader
 
-    async def export(
+    async def export(  # noqa: PLR0913 - how the export is wanted, each by its name
         self,
         workspace_id: UUID,
         set_id: UUID,
         folder: Path,
         *,
         resource_types: Sequence[str] | None = None,
+        objects: Sequence[tuple[str, str]] | None = None,
+        update: bool = False,
+        on_progress: OnProgress | None = None,
     ) -> ExportReport:
-        """Write a set, or some of its types, to `folder`, which must be absent or empty.
+        """Write a set, some of its types or some objects (type, id) to `folder`.
 
-        Raises ExportTargetError, BackupSetNotFoundError or EncryptionKeyUnavailableError.
+        The folder must be absent or empty. With `update` it may be an earlier export of the same
+        tenant, of which files are replaced one by one; a call that was cut short is repaired by
+        the next one. Raises ExportTargetError, BackupSetNotFoundError (also for an object that the
+        set lacks) or EncryptionKeyUnavailableError.
         """
         shown, types = await self._sets.show(workspace_id, set_id)
-        wanted = [t for t in types if resource_types is None or t.resource_type in resource_types]
-        staging = await asyncio.to_thread(_prepare, folder)
-        files: list[ExportedFile] = []
-        missing: list[tuple[str, str]] = []
+        scope = ExportScope(resource_types, None if objects is None else frozenset(objects))
+        wanted = [of_set for of_set in types if scope.has_type(of_set.resource_type)]
+        await self._check_objects(shown, wanted, scope)
+        target, earlier = await asyncio.to_thread(_open, folder, shown, update=update)
+        total = sum(of_set.entry_count for of_set in wanted)
+        if scope.objects is not None:
+            total = len(scope.objects)
+        export = _Export(shown, scope, target, earlier, total, on_progress)
         try:
             for of_set in wanted:
-                await self._export_type(shown, of_set, staging, files, missing)
-            report = ExportReport(folder, files, missing)
-            index = _index(shown, wanted, report)
-            await asyncio.to_thread(_publish, staging, folder, index)
+                await self._export_type(export, of_set)
+            rest: dict[str, Any] = {"missing": [list(entry) for entry in export.missing]}
+            rest["references"] = await self._write_references(export, types)
+            await asyncio.to_thread(_finish, export, wanted, rest)
         except BaseException:
-            await asyncio.to_thread(shutil.rmtree, staging, ignore_errors=True)
+            await asyncio.to_thread(target.abandon)
             raise
-        return report
+        return ExportReport(
+            folder=folder,
+            files=export.files,
+            missing=export.missing,
+            kept=sorted(export.kept),
+            written=target.written,
+            unchanged=target.unchanged,
+            removed=target.removed,
+        )
 
-    async def _export_type(
-        self,
-        shown: BackupSet,
-        of_set: SetType,
-        staging: Path,
-        files: list[ExportedFile],
-        missing: list[tuple[str, str]],
+    async def _check_objects(
+        self, shown: BackupSet, types: Sequence[SetType], scope: ExportScope
     ) -> None:
+        if scope.objects is None:
+            return
+        known = {
+            (of_set.resource_type, entry.object_id)
+            for of_set in types
+            for entry in await self._sets.versions_of_type(shown, of_set)
+        }
+        if not scope.objects <= known:
+            raise BackupSetNotFoundError("the set has no such object")
+
+    async def _export_type(self, export: _Export, of_set: SetType) -> None:
         key = of_set.resource_type
-        entries = await self._sets.entries(shown.workspace_id, shown.id, key)
+        entries = [
+            entry
+            for entry in await self._sets.versions_of_type(export.shown, of_set)
+            if export.scope.has_object(key, entry.object_id)
+        ]
+        start = len(export.files)
         for batch in _batches(entries):
-            hashes = [entry.version_hash for entry in batch]
-            opened = await self._reader.documents(shown.workspace_id, shown.tenant_id, hashes)
-            written: list[tuple[str, dict[str, Any]]] = []
-            for entry in batch:
-                content = opened.get(entry.version_hash)
-                if content is None:
-                    missing.append((key, entry.object_id))
-                    continue
-                path = f"{folder_of(key)}/{_file_of(key, entry, content.document)}"
-                files.append(ExportedFile(path, key, entry.object_id))
-                written.append((path, content.document))
-            await asyncio.to_thread(_write_all, staging, written)
+            documents = await self._documents(export.shown, batch)
+            export.missing += [(key, e.object_id) for e in batch if e.object_id not in documents]
+            export.files += await asyncio.to_thread(_write_objects, export.target, key, documents)
+            export.advance(len(batch))
+        is_whole = of_set.listing_complete and export.scope.objects is None
+        await asyncio.to_thread(_clean_type, export, key, export.files[start:], is_whole=is_whole)
+
+    async def _documents(
+        self, shown: BackupSet, entries: Sequence[ManifestEntry]
+    ) -> dict[str, dict[str, Any]]:
+        hashes = [entry.version_hash for entry in entries]
+        opened = await self._reader.documents(shown.workspace_id, shown.tenant_id, hashes)
+        return {
+            entry.object_id: opened[entry.version_hash].document
+            for entry in entries
+            if entry.version_hash in opened
+        }
+
+    async def _write_references(self, export: _Export, types: Sequence[SetType]) -> dict[str, Any]:
+        """Write the names of what objects refer to by id, as the set knows them."""
+        names: dict[str, dict[str, str | None]] = {}
+        for of_set in types:
+            key = of_set.resource_type
+            if key not in _NAMED_TYPES:
+                continue
+            entries = await self._sets.versions_of_type(export.shown, of_set)
+            for batch in _batches(entries):
+                documents = await self._documents(export.shown, batch)
+                found = {name: name_in(key, body) for name, body in documents.items()}
+                names.setdefault(key, {}).update(found)
+        content = json_bytes(names)
+        digest = await asyncio.to_thread(export.target.put, _REFERENCES, content)
+        return {"path": _REFERENCES, "sha256": digest}
 
 
-def folder_of(resource_type: str) -> str:
-    """Return the folder of a type inside an export."""
-    entry = RESOURCE_TYPES.get(resource_type)
-    return safe_name(resource_type) if entry is None else entry.export_folder
+def _open(
+    folder: Path, shown: BackupSet, *, update: bool
+) -> tuple[ExportFolder, Mapping[str, Any]]:
+    if update:
+        return folder_to_update(folder, str(shown.tenant_id))
+    return new_folder(folder), {}
 
 
-def _file_of(resource_type: str, entry: SetEntry, document: dict[str, Any]) -> str:
-    # The name that the object had in this set; its latest one may be another.
-    registered = RESOURCE_TYPES.get(resource_type)
-    name = document.get("displayName" if registered is None else registered.name_property)
-    return file_name(name if isinstance(name, str) else None, entry.object_id)
+def _write_objects(
+    target: ExportFolder, key: str, documents: Mapping[str, Mapping[str, Any]]
+) -> list[ExportedFile]:
+    return [_write_object(target, key, name, body) for name, body in documents.items()]
+
+
+def _write_object(
+    target: ExportFolder, key: str, object_id: str, document: Mapping[str, Any]
+) -> ExportedFile:
+    paths = {}
+    for path, pointer, content in files_of(key, object_id, document):
+        paths[path] = (pointer, target.put(path, content))
+    (main, (_, digest)), *beside = paths.items()
+    decoded = {path: {"pointer": str(at), "sha256": sha256} for path, (at, sha256) in beside}
+    return ExportedFile(main, key, object_id, digest, decoded)
+
+
+def _clean_type(
+    export: _Export, key: str, files: Sequence[ExportedFile], *, is_whole: bool
+) -> None:
+    """Remove what objects of the set left under other names, and, if the set lists the type
+    completely, what is of objects that are gone; the rest is kept and said to be."""
+    current = {path for entry in files for path in (entry.path, *entry.decoded)}
+    present = {object_digest(entry.object_id) for entry in files}
+    unread = {object_digest(object_id) for of_type, object_id in export.missing if of_type == key}
+    before = _files_in(export.earlier)
+    gone = []
+    for path, digest in export.target.old_names(folder_of(key)):
+        if path in current:
+            continue
+        if digest in present or (is_whole and digest not in unread):
+            gone.append(path)
+        elif path in before:
+            export.kept[path] = before[path]
+    export.target.remove(gone)
+
+
+def _files_in(index: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the files of an earlier index by path, each with the set that it is from."""
+    found: dict[str, Any] = {}
+    for group in ("kept", "files"):
+        entries = index.get(group)
+        for path, entry in entries.items() if isinstance(entries, dict) else ():
+            if isinstance(entry, dict):
+                found[path] = {"set": index.get("set"), **entry}
+    return found
+
+
+def _finish(export: _Export, types: list[SetType], rest: Mapping[str, Any]) -> None:
+    covered = {of_set.resource_type for of_set in types}
+    for path, entry in _files_in(export.earlier).items():
+        if entry.get("resource_type") not in covered:
+            export.kept[path] = entry
+    files = sorted(export.files, key=lambda file: file.path)
+    index = index_of(export.shown, types, files, export.kept, rest)
+    export.target.finish(json_bytes(index))
 
 
 def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
     waiting = iter(entries)
     while batch := list(islice(waiting, _BATCH)):
         yield batch
-
-
-def _index(shown: BackupSet, types: Sequence[SetType], report: ExportReport) -> dict[str, Any]:
-    return {
-        "set": str(shown.id),
-        "name": shown.name,
-        "status": shown.status,
-        "captured_at": shown.captured_at.isoformat(),
-        "set_hash": shown.set_hash,
-        "types": {
-            of_set.resource_type: {
-                "listing_complete": of_set.listing_complete,
-                "objects": of_set.entry_count,
-                "failed": of_set.failed,
-                "reason_code": of_set.reason_code,
-            }
-            for of_set in types
-        },
-        "files": {
-            entry.path: {"resource_type": entry.resource_type, "object_id": entry.object_id}
-            for entry in report.files
-        },
-        "missing": [list(entry) for entry in report.missing],
-    }
-
-
-def _prepare(folder: Path) -> Path:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ExportTargetError("the folder to export into is not empty")
-    staging = folder.parent / f".{folder.name}.partial"
-    try:
-        shutil.rmtree(staging, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging.mkdir(mode=_OWNER_ONLY)
-    except OSError:
-        raise ExportTargetError("the folder to export into cannot be made") from None
-    return staging
-
-
-def _write_all(staging: Path, documents: Sequence[tuple[str, dict[str, Any]]]) -> None:
-    for path, document in documents:
-        target = staging / path
-        target.parent.mkdir(mode=_OWNER_ONLY, exist_ok=True)
-        _write(target, document)
-
-
-def _write(target: Path, document: dict[str, Any]) -> None:
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _publish(staging: Path, folder: Path, index: dict[str, Any]) -> None:
-    _write(staging / _INDEX, index)
-    for directory in (*(path for path in staging.iterdir() if path.is_dir()), staging):
-        _sync_directory(directory)
-    staging.rename(folder)
-    _sync_directory(folder.parent)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,3 +1,5 @@
+import base64
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from domain.canonical_rules import rules_of
 from domain.resource_types.registry import RESOURCE_TYPES
 from services.backups.captures import CapturedObject
 from services.contents.contents import ContentReader
-from services.sets.backup_sets import BackupSets
+from services.sets.backup_sets import BackupSetNotFoundError, BackupSets
 from services.sets.exports import ExportReport, ExportTargetError, SetExporter
 from tests.services.capture_runs import Tenant, add_tenant, item, items
 from tests.services.content_rows import tenant_keys
@@ -114,6 +116,150 @@ async def test_export_that_breaks_leaves_nothing(
     with pytest.raises(Exception, match="does not open"):
         await export(exporter, tenant, set_id, tmp_path / "export")
     assert list(tmp_path.iterdir()) == []
+
+
+def files_under(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Return bytes and time of each file, without the index."""
+    return {
+        f"{path.relative_to(folder)}": (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "set.json"
+    }
+
+
+async def updated(
+    exporter: SetExporter, tenant: Tenant, set_id: UUID | None, folder: Path, **more: Any
+) -> ExportReport:
+    assert set_id is not None
+    workspace_id = tenant.tenancy.workspace_id
+    return await exporter.export(workspace_id, set_id, folder, update=True, **more)
+
+
+async def test_scripts_stand_decoded_beside_and_the_json_keeps_them(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    script = item("one", scriptContent=base64.b64encode(b"Get-Date\r\n").decode())
+    _, set_id = await tenant.back_up([script])
+    report = await export(exporter, tenant, set_id, tmp_path / "export")
+    (file,) = report.files
+    ((path, of_file),) = file.decoded.items()
+    assert (tmp_path / "export" / path).read_bytes() == b"Get-Date\r\n"
+    assert (path, of_file["pointer"]) == (f"{file.path[:-5]}.script.ps1", "/scriptContent")
+    assert json.loads((tmp_path / "export" / file.path).read_text()) == script.document
+
+
+async def test_index_has_the_hash_of_each_file_and_names_of_references(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    _, set_id = await tenant.back_up([item("one"), item("two")])
+    await export(exporter, tenant, set_id, tmp_path)
+    index = json.loads((tmp_path / "set.json").read_text())
+    assert (index["format"], index["format_version"]) == ("tenantops-export", 1)
+    for path, entry in {**index["files"], "references.json": index["references"]}.items():
+        assert hashlib.sha256((tmp_path / path).read_bytes()).hexdigest() == entry["sha256"]
+    names = json.loads((tmp_path / "references.json").read_text())
+    assert names == {"filter": {"one": "Name of one", "two": "Name of two"}}
+
+
+async def test_update_touches_only_what_changed(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    _, first = await tenant.back_up([item("same"), item("changed"), item("gone")])
+    await export(exporter, tenant, first, tmp_path / "export")
+    before = files_under(tmp_path / "export")
+    changed = item("changed", "two")
+    _, second = await tenant.back_up([item("same"), changed, item("new")])
+    report = await updated(exporter, tenant, second, tmp_path / "export")
+    after = files_under(tmp_path / "export")
+    paths = {file.object_id: file.path for file in report.files}
+    assert after[paths["same"]] == before[paths["same"]]
+    assert json.loads(after[paths["changed"]][0]) == changed.document
+    assert after.keys() == {*paths.values(), "references.json"}
+    assert report.removed == 1
+    await export(exporter, tenant, second, tmp_path / "fresh")
+    fresh = {path: content for path, (content, _) in files_under(tmp_path / "fresh").items()}
+    assert fresh == {path: content for path, (content, _) in after.items()}
+
+
+async def test_renamed_object_leaves_no_old_file(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    _, first = await tenant.back_up([item("one")])
+    await export(exporter, tenant, first, tmp_path)
+    renamed = CapturedObject("one", "New", {"id": "one", "displayName": "New"})
+    _, second = await tenant.back_up([renamed])
+    report = await updated(exporter, tenant, second, tmp_path)
+    assert files_under(tmp_path).keys() == {report.files[0].path, "references.json"}
+
+
+async def test_files_stay_while_nothing_proves_that_their_objects_are_gone(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    _, first = await tenant.back_up([item("one"), item("two")])
+    await export(exporter, tenant, first, tmp_path)
+    run = await tenant.backup().begin("filter")
+    await run.step([item("one", "changed")], last=False)
+    report = await updated(exporter, tenant, await run.complete(), tmp_path)
+    index = json.loads((tmp_path / "set.json").read_text())
+    assert (report.removed, len(report.files), len(report.kept)) == (0, 1, 1)
+    assert index["kept"][report.kept[0]]["set"] == str(first)
+    assert (tmp_path / report.kept[0]).exists()
+
+
+async def test_update_repairs_what_a_kill_left(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    _, set_id = await tenant.back_up([item("one"), item("two"), item("gone")])
+    report = await export(exporter, tenant, set_id, tmp_path)
+    whole = files_under(tmp_path)
+    _, set_id = await tenant.back_up([item("one"), item("two")])
+    # Written, cut off, never written; and the index is the one before.
+    (tmp_path / report.files[0].path).write_bytes(b"{")
+    (tmp_path / report.files[1].path).unlink()
+    (tmp_path / report.files[0].path).with_name(".0123456789abcdef.partial").write_bytes(b"x")
+    (tmp_path / ".0123456789abcdef.partial").write_bytes(b"x")
+    repaired = await updated(exporter, tenant, set_id, tmp_path)
+    assert {file.object_id for file in repaired.files} == {"one", "two"}
+    after = files_under(tmp_path)
+    assert after.keys() == {*(file.path for file in repaired.files), "references.json"}
+    for file in repaired.files:
+        assert after[file.path][0] == whole[file.path][0]
+
+
+async def test_update_of_a_repository_without_files_begins_one(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    _, set_id = await tenant.back_up([item("one")])
+    report = await updated(exporter, tenant, set_id, tmp_path)
+    again = await updated(exporter, tenant, set_id, tmp_path)
+    assert (report.written, again.written) == (3, 0)
+
+
+async def test_update_refuses_what_is_no_export_of_the_tenant(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    _, set_id = await tenant.back_up([item("one")])
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(ExportTargetError, match="holds no export"):
+        await updated(exporter, tenant, set_id, tmp_path)
+    other = await add_tenant(tenant.engine)
+    _, other_set = await other.back_up([item("one")])
+    await export(exporter, other, other_set, tmp_path / "other")
+    with pytest.raises(ExportTargetError, match="another tenant"):
+        await updated(exporter, tenant, set_id, tmp_path / "other")
+
+
+async def test_single_object_is_exported_and_an_unknown_one_refused(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    _, set_id = await tenant.back_up(items(3))
+    one = [("filter", "object-00001")]
+    report = await updated(exporter, tenant, set_id, tmp_path / "one", objects=one)
+    assert [(file.resource_type, file.object_id) for file in report.files] == one
+    with pytest.raises(BackupSetNotFoundError):
+        await updated(exporter, tenant, set_id, tmp_path / "two", objects=[("filter", "none")])
+    assert not (tmp_path / "two").exists()
 
 
 def real_documents() -> dict[str, dict[str, dict[str, Any]]]:

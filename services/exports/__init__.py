@@ -1,0 +1,1 @@
+"""Exports of backup sets as folders of files."""
