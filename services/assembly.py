@@ -33,6 +33,8 @@ from services.directory_roles.directory_role_definitions import (
 from services.directory_roles.directory_role_reads import DirectoryRoleReads
 from services.process.temporal_client import connect
 from services.runs.operation_runs import OperationRunService
+from services.proofs.certificates import SetCertificates
+from services.proofs.signing_keys import SigningKeys
 from services.runs.run_gate import GatePolicy, RunGate
 from services.runs.run_reads import RunReadService
 from services.runs.run_waiting import RunWaiting
@@ -102,6 +104,11 @@ class Services:
         return TenantKeys(engine=self.engine, root_key=root_key, clock=now, new_id=new_id)
 
     @cached_property
+    @cached_property
+    def signing_keys(self) -> SigningKeys:
+        """The key that signs certificates."""
+        return SigningKeys(root_keys=self.keys.root_keys, clock=now, new_id=new_id)
+
     def runs(self) -> OperationRunService:
         """The one writer of runs."""
         return OperationRunService(engine=self.engine, clock=now, new_id=new_id)
@@ -162,7 +169,13 @@ class Services:
     @cached_property
     def captures(self) -> CaptureService:
         """Effects of backups."""
-        return CaptureService(engine=self.engine, keys=self.keys, clock=now, new_id=new_id)
+        return CaptureService(
+            engine=self.engine,
+            keys=self.keys,
+            certificates=SetCertificates(signing_keys=self.signing_keys),
+            clock=now,
+            new_id=new_id,
+        )
 
     @cached_property
     def contents(self) -> ContentReader:

@@ -58,7 +58,9 @@ DELETE FROM operation_run_steps WHERE operation_run_id = $1 AND resource_type = 
 _ADVANCE: Final = """
 UPDATE operation_run_results SET
     state = CASE WHEN $4::text IS NULL THEN 'confirming' ELSE 'listing' END, page = $3,
-    cursor = $4, updated_at = $5, next_attempt_at = NULL,
+    cursor = $4, updated_at = $5::timestamptz, next_attempt_at = NULL,
+    listing_started_at = COALESCE(listing_started_at, $12::timestamptz),
+    listing_ended_at = CASE WHEN $4::text IS NULL THEN $5::timestamptz END,
     permission_state = 'granted', reason_code = NULL, http_status = NULL, request_id = NULL,
     expected = expected + $6, captured = captured + $7, unchanged = unchanged + $8,
     skipped = skipped + $9, failed = failed + $10, not_captured = not_captured + $11
@@ -68,7 +70,8 @@ WHERE operation_run_id = $1 AND resource_type = $2
 _RESTART: Final = """
 UPDATE operation_run_results SET
     state = 'listing', epoch = epoch + 1, page = 0, cursor = NULL, updated_at = $3,
-    expected = 0, captured = 0, unchanged = 0, skipped = 0, failed = 0, not_captured = 0
+    expected = 0, captured = 0, unchanged = 0, skipped = 0, failed = 0, not_captured = 0,
+    listing_started_at = NULL, listing_ended_at = NULL
 WHERE operation_run_id = $1 AND resource_type = $2
 RETURNING epoch
 """
@@ -85,7 +88,8 @@ UPDATE operation_run_results SET
     expected = $4, captured = $5, unchanged = $6, skipped = $7, failed = $8, created = $9,
     updated = $10, deleted = $11, not_captured = $12, reason_counts = $13::jsonb,
     reason_code = $14, http_status = $15, request_id = $16, missing_scopes = $17::text[],
-    permission_state = $18, listing_complete = $19, manifest_hash = $20, chunk_hashes = $21::text[]
+    permission_state = $18, listing_complete = $19, manifest_hash = $20, chunk_hashes = $21::text[],
+    listed = $22, probed = $23
 WHERE operation_run_id = $1 AND resource_type = $2
 RETURNING *
 """
@@ -166,16 +170,17 @@ async def advance(
     connection: AsyncConnection,
     result: Row,
     going_on: tuple[int, str | None],
-    now: datetime,
+    times: tuple[datetime, datetime],
     counts: Sequence[int],
 ) -> None:
     """Move on to the next page and cursor, and add to the running counts.
 
-    No cursor ends the listing. `counts`: expected, captured, unchanged, skipped, failed, not
-    captured.
+    No cursor ends the listing. `times`: now, and when the listing began if this is its first page.
+    `counts`: expected, captured, unchanged, skipped, failed, not captured.
     """
     place = (result["operation_run_id"], result["resource_type"])
-    await fetch_within(connection, _ADVANCE, *place, *going_on, now, *counts)
+    now, started_at = times
+    await fetch_within(connection, _ADVANCE, *place, *going_on, now, *counts, started_at)
 
 
 async def restart(
@@ -224,5 +229,7 @@ async def close_result(
         values["listing_complete"],
         values["manifest_hash"],
         values["chunk_hashes"],
+        values["listed"],
+        values["probed"],
     )
     return rows[0]

@@ -1,6 +1,7 @@
 """The making of a backup set: one immutable link of the tenant's chain for each backup (D9).
 
-Runs inside the transaction that ends the run, so a run and its set appear together.
+Runs inside the transaction that ends the run, so a run, its set and its certificate appear
+together.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.manifests import TypeManifest, set_hash
+from domain.runs import RunOutcome
+from services.proofs.certificates import SetCertificates
 from storage import sets
 from storage.captures import select_results
 from storage.sets import NewSet
@@ -17,21 +20,28 @@ from storage.statements import Row
 
 
 async def write_backup_set(
-    connection: AsyncConnection, run_id: UUID, now: datetime, new_id: UUID
+    connection: AsyncConnection,
+    certificates: SetCertificates,
+    run_id: UUID,
+    stamp: tuple[datetime, UUID],
+    outcome: RunOutcome | None = None,
 ) -> UUID | None:
     """Write the set of a run from its results and return its id, the same one when repeated.
 
     None when no type was read to its end and nothing was captured. The set is `completed` when all
-    types are complete without a failed object, otherwise `partial`.
+    types are complete without a failed object, otherwise `partial`. `stamp` is (now, id of a new
+    set); `outcome` is what the run ends with if that does not follow from its results. Raises
+    EncryptionKeyUnavailableError when nothing can be signed.
     """
     existing = await sets.set_of_run(connection, run_id)
     if existing is not None:
         return existing
     run = await sets.run_of_set(connection, run_id)
-    results = await select_results(connection, run_id)
-    results = [result for result in results if result["manifest_hash"] is not None]
+    of_run = await select_results(connection, run_id)
+    results = [result for result in of_run if result["manifest_hash"] is not None]
     if run is None or not any(_is_worth_keeping(result) for result in results):
         return None
+    now, new_id = stamp
     last = await sets.lock_chain(connection, run["tenant_id"])
     manifests = [_type_manifest(result) for result in results]
     previous = last["set_hash"] if last else None
@@ -51,6 +61,9 @@ async def write_backup_set(
         scheduled_for=_scheduled_for(run),
     )
     await sets.insert_set(connection, new)
+    await certificates.write(
+        connection, new, run, of_run, previous_set_hash=previous, outcome=outcome
+    )
     return new.id
 
 

@@ -59,6 +59,11 @@ class TypeEnding:
     """Why a type cannot be read to its end."""
 
     reason_code: str
+    @property
+    def probed_count(self) -> int:
+        """How many objects were asked for by their own GET because the listing lacked them."""
+        return len({*self.gone, *self.still_there, *self.unknown})
+
     http_status: int | None = None
     request_id: str | None = None
     missing_scopes: Sequence[str] | None = None
@@ -86,7 +91,8 @@ async def finish(
     """End a type that was listed to its end and return its row."""
     if result["state"] != "confirming":
         raise ListingOpenError("the listing has not come to its end")
-    entries = _settled(await entries_of(connection, result), confirmation.vanished)
+    listed = await entries_of(connection, result)
+    entries = _settled(listed, confirmation.vanished)
     verdict = await _judge(connection, result, entries, confirmation)
     place = (result["tenant_id"], result["resource_type"], result["operation_run_id"])
     await policies.write_tombstones(connection, place, verdict.deleted, now)
@@ -103,6 +109,8 @@ async def finish(
 
 async def close(connection: AsyncConnection, result: Row, ending: TypeEnding, now: datetime) -> Row:
     """End a type before its listing came to its end and return its row."""
+        "listed": len(listed),
+        "probed": confirmation.probed_count,
     entries = await entries_of(connection, result)
     counts = await _counts(connection, result, entries)
     known = await policies.count_policies(connection, result["tenant_id"], result["resource_type"])
@@ -124,6 +132,8 @@ async def close(connection: AsyncConnection, result: Row, ending: TypeEnding, no
 async def entries_of(connection: AsyncConnection, result: Row) -> dict[str, StepEntry]:
     """Return what the result's present epoch listed, by object id: ids and hashes, no bodies."""
     steps = await rows.select_steps(connection, result)
+        "listed": len(entries),
+        "probed": 0,
     return await asyncio.to_thread(
         lambda: merge_entries(decode_entries(zstandard.decompress(step)) for step in steps)
     )

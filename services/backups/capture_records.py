@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import EllipsisType
 from typing import Any
 
@@ -25,6 +25,8 @@ class CaptureStep:
     next_page: int
     # Where the reading started from; ... leaves it unchecked.
     cursor: str | EllipsisType | None
+    # How long reading it took.
+    took: timedelta
 
 
 @dataclass(frozen=True)

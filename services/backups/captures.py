@@ -9,7 +9,7 @@ that lives on after its run was taken over changes nothing. What a type's ending
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import EllipsisType
 from typing import Final
 from uuid import UUID
@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.canonical_rules import CanonicalRules
 from domain.outcome import PermissionState, TypeResult
-from domain.runs import RunStatus
+from domain.references import REFERENCES_VERSION
+from domain.runs import RunOutcome, RunStatus
 from services.backups.backup_set_writing import write_backup_set
 from services.backups.capture_endings import (
     Confirmation,
@@ -42,6 +43,7 @@ from services.backups.listing_cursors import open_cursor, open_cursors, seal_cur
 from services.contents.contents import ContentReader
 from services.contents.tenant_keys import TenantCipher, TenantKeys
 from services.runs.run_errors import NotOwnerError, RunAlreadyClosedError, UnknownRunError
+from services.proofs.certificates import SetCertificates
 from storage import captures as rows
 from storage.contents import insert_contents
 from storage.policies import (
@@ -83,11 +85,13 @@ class CaptureService:
         keys: TenantKeys,
         clock: Callable[[], datetime],
         new_id: Callable[[], UUID],
+        certificates: SetCertificates,
     ) -> None:
         self._engine = engine
         self._keys = keys
         self._reader = ContentReader(engine=engine, keys=keys)
         self._clock = clock
+        self._certificates = certificates
         self._new_id = new_id
 
     async def open_types(
@@ -133,11 +137,13 @@ class CaptureService:
         cursor: str | EllipsisType | None = ...,
     ) -> StepResult:
         """Write a batch of list pages exactly once (D4); an unchanged one writes two rows.
+        took: timedelta = timedelta(0),
 
         `epoch`, `page` and `cursor` say where the reading started from, `next_page` and
         `next_cursor` where it goes on; `next_cursor` None means that the listing came to its end.
         Not recorded when the step is in already, its epoch was discarded, or the listing is
         elsewhere: then another attempt was faster, and the caller has to read the progress again
+        `took` is how long the reading of the batch took: the first one began the listing.
         before it goes on. Raises NotOwnerError or RunAlreadyClosedError.
         """
         step = CaptureStep(
@@ -151,6 +157,7 @@ class CaptureService:
             cursor=cursor,
         )
         prepared = await self._prepare(run_id, step)
+            took=took,
         async with self._fenced(run_id, owner) as connection:
             if prepared is None:
                 return StepResult(recorded=False)
@@ -268,7 +275,8 @@ class CaptureService:
         """Make the backup set of a run in the transaction that ends it; its id, if there is one.
 
         Types that are still open are closed with their last reason, or `open_reason`. None when
-        nothing was captured. Called again, it returns the same set.
+        nothing was captured. Called again, it returns the same set. `outcome` is what the run ends
+        with if that does not follow from its results; the certificate says it.
         """
         async with self._fenced(run_id, owner, within=within, is_ending=True) as connection:
             for result in await rows.select_results(connection, run_id):
@@ -280,7 +288,9 @@ class CaptureService:
                     )
                     place = await _locked(connection, run_id, result["resource_type"])
                     await close(connection, place, ending, self._clock())
-            return await write_backup_set(connection, run_id, self._clock(), self._new_id())
+            stamp = (self._clock(), self._new_id())
+            return await write_backup_set(connection, self._certificates, run_id, stamp, outcome)
+        outcome: RunOutcome | None = None,
 
     @asynccontextmanager
     async def _fenced(
@@ -331,7 +341,8 @@ class CaptureService:
             return StepResult(recorded=False)
         await self._write_changes(connection, run_id, place, page, now)
         going_on = (step.next_page, seal_cursor(place.cipher, result, step.next_cursor))
-        await rows.advance(connection, result, going_on, now, page.counts)
+        times = (now, now - step.took)
+        await rows.advance(connection, result, going_on, times, page.counts)
         return StepResult(recorded=True, changed=page.counts[1], unchanged=page.counts[2])
 
     async def _write_changes(

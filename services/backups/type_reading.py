@@ -9,6 +9,7 @@ looked up in a fresh listing (decision 0003).
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 from domain.canonical_rules import rules_of
@@ -146,6 +147,7 @@ class TypeReading:
         missing = await self._captures.missing_candidates(
             self._run.id, self._type.key, self._run.tenant_id
         )
+            took=timedelta(seconds=time.monotonic() - step.started_at),
         contested = await self._captures.contested_objects(self._run.id, self._type.key)
         still_listed = await self._reader.still_listed(contested) if contested else set[str]()
         unlisted = [object_id for object_id in contested if object_id not in still_listed]

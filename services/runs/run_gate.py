@@ -199,7 +199,9 @@ class RunGate:
             owner,
             outcome=RunOutcome.CANCELLED,
             further_failures=[Failure("run.cancelled", CANCELLED)],
-            context_additions=await self._closed(connection, run, owner, CANCELLED),
+            context_additions=await self._closed(
+                connection, run, owner, CANCELLED, RunOutcome.CANCELLED
+            ),
             within=connection,
         )
 
@@ -221,13 +223,18 @@ class RunGate:
         )
 
     async def _closed(
-        self, connection: AsyncConnection, run: RunRecord, owner: Owner, open_reason: str
+        self,
+        connection: AsyncConnection,
+        run: RunRecord,
+        owner: Owner,
+        open_reason: str,
+        outcome: RunOutcome | None = None,
     ) -> dict[str, str]:
         """Close what a backup left open and make its set; return what the context gets."""
         if run.type not in BACKUP_TYPES:
             return {}
         set_id = await self._captures.complete_backup(
-            run.id, owner, open_reason=open_reason, within=connection
+            run.id, owner, open_reason=open_reason, outcome=outcome, within=connection
         )
         return {} if set_id is None else {"backup_set_id": str(set_id)}
 

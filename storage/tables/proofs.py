@@ -1,6 +1,6 @@
 """Completeness certificates of backup sets and the keys that sign them (decision 0005)."""
 
-from sqlalchemy import Column, ForeignKey, LargeBinary, Table, Text, Uuid
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Table, Text, Uuid, text
 
 from storage.tables.metadata import (
     id_column,
@@ -17,11 +17,18 @@ signing_keys = Table(
     id_column(),
     # Ed25519, raw 32 bytes; kept for ever, so that old certificates can be checked.
     Column("public_key", LargeBinary, nullable=False),
-    # The private half, wrapped by the root key; NULL once retired.
+    # The private half, wrapped by the root key and bound to the public half; NULL once destroyed.
     Column("wrapped_private_key", LargeBinary),
     Column("root_key_id", Text, nullable=False),
     moment("created_at", nullable=False, default_now=True),
     moment("retired_at"),
+    # One key signs at a time; concurrent first uses agree on it.
+    Index(
+        "uq_signing_keys_current",
+        text("(true)"),
+        unique=True,
+        postgresql_where=text("retired_at IS NULL"),
+    ),
 )
 
 set_certificates = Table(

@@ -201,9 +201,10 @@ operation_run_results = Table(
     Column("permission_state", Text, nullable=False, server_default=text("'unknown'")),
     Column("listing_complete", Boolean, nullable=False, server_default=text("false")),
     # The listing proof (decision 0005): when the final epoch's listing began and came to its end,
-    # and how many objects that it lacked were asked for one by one.
+    # how many objects it held, and how many that it lacked were asked for one by one.
     moment("listing_started_at"),
     moment("listing_ended_at"),
+    Column("listed", Integer, nullable=False, server_default=text("0")),
     Column("probed", Integer, nullable=False, server_default=text("0")),
     Column("manifest_hash", Text),
     Column("chunk_hashes", ARRAY(Text)),

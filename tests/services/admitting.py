@@ -23,7 +23,7 @@ from storage.tables import (
     principals,
     provider_connections,
 )
-from tests.services.content_rows import tenant_keys
+from tests.services.content_rows import set_certificates, tenant_keys
 from tests.services.tenancy import Tenancy, add_tenancy
 
 PRINCIPAL = "nightly-jobs"
@@ -139,6 +139,12 @@ def gate_of(desk: Desk) -> RunGate:
         engine=desk.engine,
         runs=desk.runs,
         prerequisites=Prerequisites(clock=now),
-        captures=CaptureService(engine=desk.engine, keys=keys, clock=now, new_id=uuid4),
+        captures=CaptureService(
+            engine=desk.engine,
+            keys=keys,
+            certificates=set_certificates(),
+            clock=now,
+            new_id=uuid4,
+        ),
         policy=GatePolicy(deadlines=Deadlines()),
     )

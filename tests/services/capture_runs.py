@@ -13,7 +13,7 @@ from domain.outcome import TypeResult
 from services.backups.captures import CapturedObject, CaptureService, FailedObject
 from storage.runs import Owner
 from storage.tables import operation_runs
-from tests.services.content_rows import new_id, tenant_keys, ticking_clock
+from tests.services.content_rows import new_id, set_certificates, tenant_keys, ticking_clock
 from tests.services.tenancy import Tenancy, add_tenancy
 
 RULES = CanonicalRules(volatile=("lastModifiedDateTime",))
@@ -131,6 +131,10 @@ class Tenant:
 
 async def add_tenant(engine: AsyncEngine) -> Tenant:
     service = CaptureService(
-        engine=engine, keys=tenant_keys(engine), clock=ticking_clock(), new_id=new_id
+        engine=engine,
+        keys=tenant_keys(engine),
+        certificates=set_certificates(),
+        clock=ticking_clock(),
+        new_id=new_id,
     )
     return Tenant(engine, await add_tenancy(engine), service)

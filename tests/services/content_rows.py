@@ -9,8 +9,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
-from services.contents.root_keys import LocalRootKey
+from services.contents.root_keys import LocalRootKey, RootKeys
 from services.contents.tenant_keys import TenantKeys
+from services.proofs.certificates import SetCertificates
+from services.proofs.signing_keys import SigningKeys
 
 ROOT_KEY = LocalRootKey(b"r" * 32)
 START = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
@@ -28,6 +30,14 @@ def new_id() -> UUID:
 
 def tenant_keys(engine: AsyncEngine, root_key: LocalRootKey = ROOT_KEY) -> TenantKeys:
     return TenantKeys(engine=engine, root_key=root_key, clock=ticking_clock(), new_id=new_id)
+
+
+def signing_keys(root_key: LocalRootKey = ROOT_KEY) -> SigningKeys:
+    return SigningKeys(root_keys=RootKeys(root_key), clock=ticking_clock(), new_id=new_id)
+
+
+def set_certificates(root_key: LocalRootKey = ROOT_KEY) -> SetCertificates:
+    return SetCertificates(signing_keys=signing_keys(root_key))
 
 
 async def count_rows(engine: AsyncEngine, table: str) -> int:

@@ -43,7 +43,7 @@ def downgrade() -> None:
     op.drop_column("backup_sets", "origin")
     op.alter_column("backup_sets", "operation_run_id", nullable=False)
     op.drop_column("contents", "references_version")
-    for name in ("listing_started_at", "listing_ended_at", "probed"):
+    for name in ("listing_started_at", "listing_ended_at", "listed", "probed"):
         op.drop_column("operation_run_results", name)
     op.drop_index("uq_tenant_keys_current", "tenant_keys")
     op.create_index(
@@ -90,6 +90,7 @@ def _change_existing() -> None:
     for column in (
         sa.Column("listing_started_at", sa.DateTime(timezone=True)),
         sa.Column("listing_ended_at", sa.DateTime(timezone=True)),
+        sa.Column("listed", sa.Integer(), nullable=False, server_default=sa.text("0")),
         sa.Column("probed", sa.Integer(), nullable=False, server_default=sa.text("0")),
     ):
         op.add_column("operation_run_results", column)
@@ -146,6 +147,13 @@ def _create_certificates() -> None:
         sa.Column("root_key_id", sa.Text(), nullable=False),
         _moment("created_at"),
         _moment("retired_at", required=False),
+    )
+    op.create_index(
+        "uq_signing_keys_current",
+        "signing_keys",
+        [sa.text("(true)")],
+        unique=True,
+        postgresql_where=sa.text("retired_at IS NULL"),
     )
     op.create_table(
         "set_certificates",

@@ -1,0 +1,1 @@
+"""Proofs about backup sets: certificates, their signatures, and recomputing everything."""
