@@ -15,9 +15,12 @@ _PREFIXES: tuple[tuple[str, ServiceArea], ...] = (
     ("/devicemanagement/termsandconditions", ServiceArea.ENROLLMENT),
     ("/devicemanagement/devicecategories", ServiceArea.ENROLLMENT),
     ("/devicemanagement/deponboardingsettings", ServiceArea.ENROLLMENT),
+    ("/devicemanagement/appleuserinitiated", ServiceArea.ENROLLMENT),
     ("/devicemanagement/role", ServiceArea.INTUNE_RBAC),
     ("/devicemanagement/notificationmessagetemplates", ServiceArea.NOTIFICATIONS),
+    ("/devicemanagement/auditevents", ServiceArea.INTUNE_AUDIT),
     ("/devicemanagement", ServiceArea.DEVICE_CONFIGURATION),
+    ("/auditlogs/", ServiceArea.DIRECTORY_AUDIT),
     ("/identity/conditionalaccess", ServiceArea.CONDITIONAL_ACCESS),
 )
 

@@ -28,8 +28,10 @@ class ServiceArea(StrEnum):
     ENROLLMENT = "enrollment"  # enrollment configurations, Autopilot, terms
     INTUNE_RBAC = "intune_rbac"  # Intune roles and scope tags
     NOTIFICATIONS = "notifications"  # notification templates
+    INTUNE_AUDIT = "intune_audit"  # Intune's audit events; throttled early (api.md d.2)
     CONDITIONAL_ACCESS = "conditional_access"  # policies and named locations
     DIRECTORY = "directory"  # identity and access
+    DIRECTORY_AUDIT = "directory_audit"  # audit log of the directory: five requests in 10 s
 
 
 class RestoreLevel(StrEnum):
