@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.statements import fetch_within
+from storage.tenant_keys import hold_key
 
 
 class ContentRow(NamedTuple):
@@ -42,12 +43,14 @@ ORDER BY new.version_hash
 ON CONFLICT (tenant_id, version_hash) DO UPDATE SET
     key_id = excluded.key_id, body = excluded.body, document_bytes = excluded.document_bytes,
     canonical_rules = excluded.canonical_rules, created_at = excluded.created_at
-WHERE contents.key_id <> excluded.key_id
+WHERE EXISTS (
+    SELECT FROM tenant_keys WHERE id = contents.key_id AND destroyed_at IS NOT NULL
+)
 """
 
 _READABLE: Final = """
 SELECT version_hash FROM contents
-WHERE tenant_id = $1 AND key_id = $2 AND version_hash = ANY($3::text[])
+WHERE tenant_id = $1 AND key_id = ANY($2::uuid[]) AND version_hash = ANY($3::text[])
 """
 
 _SELECT: Final = """
@@ -63,9 +66,13 @@ async def insert_contents(
     contents: Sequence[ContentRow],
     stamp: tuple[int, datetime],
 ) -> None:
-    """Insert documents that are not there; `owner` is (workspace, tenant), `stamp` (rules, now)."""
+    """Insert documents that are not there; `owner` is (workspace, tenant), `stamp` (rules, now).
+
+    Raises DestroyedKeyError when their key is gone: they have to be sealed anew.
+    """
     if not contents:
         return
+    await hold_key(connection, key_id)
     workspace_id, tenant_id = owner
     await fetch_within(
         connection,
@@ -81,10 +88,10 @@ async def insert_contents(
 
 
 async def readable_hashes(
-    connection: AsyncConnection, tenant_id: UUID, key_id: UUID, hashes: Sequence[str]
+    connection: AsyncConnection, tenant_id: UUID, key_ids: Sequence[UUID], hashes: Sequence[str]
 ) -> set[str]:
-    """Return which of `hashes` are stored under the key in use."""
-    found = await fetch_within(connection, _READABLE, tenant_id, key_id, list(hashes))
+    """Return which of `hashes` are stored under one of these keys."""
+    found = await fetch_within(connection, _READABLE, tenant_id, list(key_ids), list(hashes))
     return {row["version_hash"] for row in found}
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.capture_results import ObjectHistory
 from storage.statements import as_json, fetch_within
+from storage.tenant_keys import hold_key
 
 
 class KnownPolicy(NamedTuple):
@@ -52,7 +53,7 @@ SELECT policies.id, external_id, current_version_hash, version_count,
     deleted_at IS NOT NULL AS is_deleted, contents.canonical_rules
 FROM policies
 LEFT JOIN contents ON contents.tenant_id = policies.tenant_id
-    AND contents.version_hash = policies.current_version_hash AND contents.key_id = $4
+    AND contents.version_hash = policies.current_version_hash AND contents.key_id = ANY($4::uuid[])
 WHERE policies.tenant_id = $1 AND resource_type = $2 AND external_id = ANY($3::text[])
 """
 
@@ -164,10 +165,10 @@ async def known_policies(
     tenant_id: UUID,
     resource_type: str,
     object_ids: Sequence[str],
-    key_id: UUID,
+    key_ids: Sequence[UUID],
 ) -> dict[str, KnownPolicy]:
-    """Return the known objects among `object_ids`; `key_id` tells which content is readable."""
-    values = (tenant_id, resource_type, list(object_ids), key_id)
+    """Return the known objects among `object_ids`; `key_ids` tell which content is readable."""
+    values = (tenant_id, resource_type, list(object_ids), list(key_ids))
     rows = await fetch_within(connection, _KNOWN, *values)
     return {row["external_id"]: KnownPolicy(**row) for row in rows}
 
@@ -201,11 +202,13 @@ async def write_versions(
 ) -> None:
     """Write new versions and bring their objects up to them.
 
-    `owner` is (workspace, tenant), `place` (run, resource type, key of the names).
+    `owner` is (workspace, tenant), `place` (run, resource type, key of the names). Raises
+    DestroyedKeyError when that key is gone.
     """
     if not versions:
         return
     run_id, resource_type, key_id = place
+    await hold_key(connection, key_id)
     await fetch_within(
         connection,
         _UPSERT,

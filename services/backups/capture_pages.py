@@ -83,7 +83,7 @@ async def prepare_page(
     }
     key_id = place.cipher.key_id
     known = await known_policies(
-        connection, place.tenant_id, place.resource_type, list(versions), key_id
+        connection, place.tenant_id, place.resource_type, list(versions), place.cipher.key_ids
     )
     documents = {item.object_id: item for item in read if item.object_id in versions}
     changed = [name for name, version in versions.items() if _differs(known.get(name), version)]
@@ -152,6 +152,6 @@ async def _new_contents(
             wanted[version] = documents[object_id].document
     if not wanted:
         return []
-    stored = await readable_hashes(connection, place.tenant_id, place.cipher.key_id, list(wanted))
+    stored = await readable_hashes(connection, place.tenant_id, place.cipher.key_ids, list(wanted))
     missing = {version: wanted[version] for version in wanted if version not in stored}
     return await seal_documents(missing, place.tenant_id, place.cipher)

@@ -57,6 +57,7 @@ from storage.policies import (
 from storage.runs import Owner
 from storage.statements import Row
 
+from storage.tenant_keys import DestroyedKeyError, hold_key
 __all__ = [
     "CaptureService",
     "CapturedObject",
@@ -158,6 +159,13 @@ class CaptureService:
         )
         prepared = await self._prepare(run_id, step)
             took=took,
+        try:
+            return await self._recorded(run_id, owner, step)
+        except DestroyedKeyError:
+            # A rotation of the tenant's key came to its end since the page was sealed.
+            return await self._recorded(run_id, owner, step)
+
+    async def _recorded(self, run_id: UUID, owner: Owner, step: CaptureStep) -> StepResult:
         async with self._fenced(run_id, owner) as connection:
             if prepared is None:
                 return StepResult(recorded=False)
@@ -349,6 +357,8 @@ class CaptureService:
         self,
         connection: AsyncConnection,
         run_id: UUID,
+        if step.next_cursor is not None:
+            await hold_key(connection, place.cipher.key_id)
         place: PagePlace,
         page: PreparedPage,
         now: datetime,

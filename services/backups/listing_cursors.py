@@ -6,6 +6,7 @@ the reader begins that listing again.
 
 import base64
 import binascii
+from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,7 +20,7 @@ def seal_cursor(cipher: TenantCipher, result: Row, cursor: str | None) -> str | 
     """Return the stored form of the next cursor of a result; the end of a listing stays None."""
     if cursor is None:
         return None
-    return base64.b64encode(cipher.seal(cursor.encode(), _context(result))).decode()
+    return base64.b64encode(cipher.seal(cursor.encode(), cursor_context(result))).decode()
 
 
 async def open_cursors(
@@ -39,11 +40,17 @@ def open_cursor(cipher: TenantCipher, result: Row) -> str | None:
     if stored is None:
         return None
     try:
-        return cipher.open(base64.b64decode(stored, validate=True), _context(result)).decode()
-    except (SealedDataError, binascii.Error):
+        sealed = base64.b64decode(stored, validate=True)
+    except binascii.Error:
         return UNREADABLE
+    # The row does not name its key; while one is rotated there are two.
+    for key_id in cipher.key_ids:
+        with suppress(SealedDataError):
+            return cipher.open(sealed, cursor_context(result), key_id).decode()
+    return UNREADABLE
 
 
-def _context(result: Row) -> bytes:
+def cursor_context(result: Row) -> bytes:
+    """Return what binds a cursor to its listing."""
     place = f"{result['operation_run_id']}\0{result['resource_type']}"
     return b"cursor" + place.encode()

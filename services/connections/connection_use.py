@@ -91,10 +91,11 @@ class ConnectionUse:
             cipher = await self._keys.cipher_within(
                 connection, stored.workspace_id, stored.tenant_id
             )
-        if cipher.key_id != kept.key_id:
+        if not cipher.can_open(kept.key_id):
             # The tenant's key was destroyed and another one made: nothing opens it any more.
             raise CredentialMissingError("provider_credential_missing")
-        document = cipher.open(kept.sealed, credential_context(stored.tenant_id, stored.id))
+        context = credential_context(stored.tenant_id, stored.id)
+        document = cipher.open(kept.sealed, context, kept.key_id)
         return read_credential(stored.credential_kind, document)
 
     async def open_circuit(self, connection_id: UUID, reason_code: str, until: datetime) -> None:

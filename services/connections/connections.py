@@ -32,6 +32,7 @@ from services.contents.tenant_keys import TenantKeys
 from storage import connections as rows
 from storage.accounts import StoredTenant, find_tenant
 from storage.connections import StoredConnection
+from storage.tenant_keys import hold_key
 
 PROVIDER = "microsoft"
 
@@ -169,6 +170,7 @@ class ConnectionService(ConnectionUse):
         if checked.expires_at is not None and checked.expires_at <= self._clock():
             raise InvalidFieldError("credential", "has expired", "give one that is valid")
         cipher = await self._keys.cipher_within(connection, tenant.workspace_id, tenant.id)
+        await hold_key(connection, cipher.key_id)
         context = credential_context(tenant.id, connection_id)
         return {
             "credential_kind": checked.kind,

@@ -94,11 +94,17 @@ class ContentReader:
         hashes: Iterable[str],
     ) -> dict[str, OpenedContent]:
         """Return the documents of these versions, read on `connection`."""
-        cipher = await self._keys.cipher_within(connection, workspace_id, tenant_id)
-        stored = await select_contents(connection, workspace_id, tenant_id, list(set(hashes)))
-        readable = [row for row in stored if row.key_id == cipher.key_id]
-        opened = await asyncio.to_thread(_open, readable, tenant_id, cipher)
-        return {content.version_hash: content for content in opened}
+        wanted, found = set(hashes), list[OpenedContent]()
+        # A second look at what did not open: a rotation may just have put it under another key.
+        for _ in range(2):
+            stored = await select_contents(connection, workspace_id, tenant_id, list(wanted))
+            cipher = await self._keys.cipher_within(connection, workspace_id, tenant_id)
+            readable = [row for row in stored if cipher.can_open(row.key_id)]
+            found += await asyncio.to_thread(_open, readable, tenant_id, cipher)
+            wanted = {row.version_hash for row in stored if not cipher.can_open(row.key_id)}
+            if not wanted:
+                break
+        return {content.version_hash: content for content in found}
 
     async def document(
         self, workspace_id: UUID, tenant_id: UUID, content_hash: str
@@ -147,7 +153,7 @@ def _seal(
     rows = []
     for content_hash, document in documents.items():
         text = encode_document(document)
-        body = cipher.seal(compressor.compress(text), _context(tenant_id, content_hash))
+        body = cipher.seal(compressor.compress(text), content_context(tenant_id, content_hash))
         rows.append(ContentRow(content_hash, body, len(text)))
     return rows
 
@@ -158,7 +164,7 @@ def _open(
     decompressor = zstandard.ZstdDecompressor()
     opened = []
     for row in rows:
-        packed = cipher.open(row.body, _context(tenant_id, row.version_hash))
+        packed = cipher.open(row.body, content_context(tenant_id, row.version_hash), row.key_id)
         try:
             text = decompressor.decompress(packed, max_output_size=LARGEST_DOCUMENT)
         except zstandard.ZstdError:
@@ -167,5 +173,6 @@ def _open(
     return opened
 
 
-def _context(tenant_id: UUID, content_hash: str) -> bytes:
+def content_context(tenant_id: UUID, content_hash: str) -> bytes:
+    """Return what binds an encrypted document to its tenant and version."""
     return b"content" + tenant_id.bytes + content_hash.encode()

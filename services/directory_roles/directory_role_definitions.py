@@ -157,15 +157,17 @@ class DirectoryRoleDefinitionsService:
             values = _result_values(run, result, self._now(), listed=listed)
             if not await store_result(connection, *values):
                 return
+            owned_by = (run.workspace_id, run.tenant_id)
+            # Asked for again: the key may have been rotated while the listing was read.
+            cipher = await self._ground.keys.cipher_within(connection, *owned_by)
             sealed = await seal_documents(
                 {row.version_hash: listing.documents[row.role_definition_id] for row in rows},
                 run.tenant_id,
-                listing.cipher,
+                cipher,
             )
-            owned_by = (run.workspace_id, run.tenant_id)
             await insert_chunks(connection, owned_by, listed.chunks if listed else ())
             stamp = (CANONICAL_RULES_VERSION, self._now())
-            await insert_contents(connection, owned_by, listing.cipher.key_id, sealed, stamp)
+            await insert_contents(connection, owned_by, cipher.key_id, sealed, stamp)
             await store_roles(connection, owned_by, run.id, rows, self._now())
             await remove_roles(connection, owned_by, run.id, removed, self._now())
 

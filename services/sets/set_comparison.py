@@ -102,8 +102,8 @@ class SetComparison:
         them.
         """
         async with self._engine.begin() as connection:
-            cipher = await self._keys.cipher_within(connection, workspace_id, tenant_id)
             found = await rows.changes_of_run(connection, workspace_id, run_id)
+            cipher = await self._keys.cipher_within(connection, workspace_id, tenant_id)
         changes = []
         for (resource_type, object_id), group in groupby(found, key=_object):
             versions = list(group)

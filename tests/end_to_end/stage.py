@@ -30,6 +30,7 @@ from devstack.temporal_server import TemporalOptions, TemporalServer
 from graph.credentials import ClientCertificate
 from services.assembly import Services, open_services
 from services.contents.root_keys import generate_root_key, read_root_key
+from services.contents.tenant_keys import open_tenant_key
 from services.process.logs import configure_logging
 from settings import Settings
 from storage.migrate import upgrade
@@ -366,9 +367,7 @@ async def _real(stage: Stage) -> list[str]:
     async with services.engine.connect() as connection:
         key = await current_key(connection, product.workspace_id, product.tenant.id)
     assert key is not None
-    data_key = await read_root_key(None, root).unwrap(
-        key.wrapped_key, b"tenant key" + product.tenant.id.bytes + key.id.bytes
-    )
+    data_key, _ = await open_tenant_key(read_root_key(None, root), product.tenant.id, key)
     password = urlsplit(services.settings.database_url.get_secret_value()).password
     real = {
         "real.root_key": root.read_text(),

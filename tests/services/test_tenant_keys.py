@@ -9,6 +9,8 @@ from services.contents.tenant_keys import SealedDataError
 from tests.services.content_rows import count_rows, tenant_keys
 from tests.services.tenancy import add_tenancy
 
+OTHER = LocalRootKey(b"o" * 32)
+
 
 async def test_cipher_opens_what_it_sealed_in_its_place_only(engine: AsyncEngine) -> None:
     tenancy = await add_tenancy(engine)
@@ -46,20 +48,55 @@ async def test_tenants_share_neither_keys_nor_fingerprints(engine: AsyncEngine) 
 async def test_wrong_root_key_is_refused_by_the_name_of_its_setting(engine: AsyncEngine) -> None:
     tenancy = await add_tenancy(engine)
     await tenant_keys(engine).cipher(tenancy.workspace_id, tenancy.tenant_id)
-    other = tenant_keys(engine, LocalRootKey(b"o" * 32))
+    other = tenant_keys(engine, OTHER)
     with pytest.raises(EncryptionKeyUnavailableError, match="TENANTOPS_ROOT_KEY holds"):
         await other.cipher(tenancy.workspace_id, tenancy.tenant_id)
 
 
-async def test_rotation_keeps_the_data_key_under_the_new_root_key(engine: AsyncEngine) -> None:
+async def test_wrong_root_key_makes_no_key_beside_others(engine: AsyncEngine) -> None:
+    one, two = [await add_tenancy(engine) for _ in range(2)]
+    await tenant_keys(engine).cipher(one.workspace_id, one.tenant_id)
+    with pytest.raises(EncryptionKeyUnavailableError, match="TENANTOPS_ROOT_KEY holds"):
+        await tenant_keys(engine, OTHER).cipher(two.workspace_id, two.tenant_id)
+    assert await count_rows(engine, "tenant_keys") == 1
+
+
+async def test_replaced_key_opens_and_the_new_one_seals(engine: AsyncEngine) -> None:
+    tenancy = await add_tenancy(engine)
+    place, keys = (tenancy.workspace_id, tenancy.tenant_id), tenant_keys(engine)
+    old = await keys.cipher(*place)
+    assert await keys.replace(*place)
+    # One rotation at a time.
+    assert not await keys.replace(*place)
+    for process in (keys, tenant_keys(engine)):
+        new = await process.cipher(*place)
+        assert new.key_ids == [new.key_id, old.key_id]
+        assert new.open(old.seal(b"x", b"here"), b"here", old.key_id) == b"x"
+        assert new.open(new.seal(b"x", b"here"), b"here") == b"x"
+        assert new.fingerprint(b"secret") == old.fingerprint(b"secret")
+    with pytest.raises(SealedDataError):
+        new.open(old.seal(b"x", b"here"), b"here")
+
+
+async def test_concurrent_replacements_make_one_key(engine: AsyncEngine) -> None:
     tenancy = await add_tenancy(engine)
     place = (tenancy.workspace_id, tenancy.tenant_id)
-    old, new = LocalRootKey(b"a" * 32), LocalRootKey(b"b" * 32)
-    sealed = (await tenant_keys(engine, old).cipher(*place)).seal(b"x", b"")
-    keys = tenant_keys(engine, new)
-    assert await keys.rotate_root_key(*place, old)
-    assert not await keys.rotate_root_key(*place, old)
-    assert (await keys.cipher(*place)).open(sealed, b"") == b"x"
+    await tenant_keys(engine).cipher(*place)
+    made = await asyncio.gather(*(tenant_keys(engine).replace(*place) for _ in range(6)))
+    assert sum(made) == 1
+    assert len((await tenant_keys(engine).cipher(*place)).key_ids) == 2
+
+
+async def test_destroyed_key_is_forgotten_by_other_processes(engine: AsyncEngine) -> None:
+    tenancy = await add_tenancy(engine)
+    place = (tenancy.workspace_id, tenancy.tenant_id)
+    here, there = tenant_keys(engine), tenant_keys(engine)
+    old = await there.cipher(*place)
+    await here.destroy(*place)
+    new = await there.cipher(*place)
+    assert not new.can_open(old.key_id)
+    # Nor is it in memory any more, once the key was asked for.
+    assert all(cipher.key_ids == [new.key_id] for cipher in there._ciphers.values())
 
 
 async def test_destroyed_key_opens_nothing_any_more(engine: AsyncEngine) -> None:
