@@ -29,6 +29,9 @@ def read_items(call: Call) -> list[dict[str, Any]]:
     seen: set[str] = set()
     for item in items:
         identifier = item.get("id") if isinstance(item, dict) else None
+        if isinstance(identifier, int) and not isinstance(identifier, bool):
+            # Documented as a string; IntuneCD sends numbers, and the service takes them.
+            identifier = item["id"] = str(identifier)
         if not isinstance(identifier, str) or not identifier:
             raise _malformed("Every request needs an id that is a string.")
         if identifier.lower() in seen:

@@ -41,7 +41,7 @@ async def test_batch_answers_come_in_another_order(client: GraphClient) -> None:
         [get(str(i)) for i in range(21)],
         [get("a"), get("A")],
         [{"method": "GET", "url": "/organization"}],
-        [{"id": 1, "method": "GET", "url": "/organization"}],
+        [{"id": None, "method": "GET", "url": "/organization"}],
         [get("a", method="POST", body={})],
         [get("a", dependsOn=["b"])],
         [],
@@ -50,7 +50,7 @@ async def test_batch_answers_come_in_another_order(client: GraphClient) -> None:
         "twenty-one items",
         "same id in another case",
         "no id",
-        "id is a number",
+        "id is null",
         "body without content type",
         "unknown parent",
         "no items",
@@ -62,6 +62,12 @@ async def test_malformed_batch_is_refused_as_a_whole(
     reply = await client.send("POST", "/beta/$batch", {"requests": items})
 
     assert (reply.status, reply.error["code"]) == (400, "BadRequest")
+
+
+async def test_item_numbered_as_intunecd_does_is_answered_by_its_text(client: GraphClient) -> None:
+    answers = await client.send_batch([{"id": 1, "method": "GET", "url": "/organization"}])
+
+    assert answers["1"]["status"] == 200
 
 
 async def test_child_of_a_failed_item_fails_with_424(client: GraphClient) -> None:
