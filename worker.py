@@ -54,7 +54,7 @@ def activities_of(services: Services) -> Sequence[Callable[..., Any]]:
         admission=services.admission, starts=services.starts, waiting=services.waiting
     )
     recording = RunRecordingActivities(gate=services.gate, starts=services.starts)
-    backup = BackupActivities(reading=services.reading)
+    backup = BackupActivities(reading=services.reading, context=services.context_reading)
     roles = DirectoryRoleDefinitionsActivities(roles=services.roles)
     return (
         admission.admit,
@@ -65,6 +65,7 @@ def activities_of(services: Services) -> Sequence[Callable[..., Any]]:
         recording.await_turn,
         recording.complete_run,
         backup.read_lane,
+        backup.read_context,
         roles.sync_role_definitions,
     )
 

@@ -1,4 +1,4 @@
-"""The activity that reads one throttle lane of a tenant."""
+"""The activities of a backup: one for each throttle lane, and one for the context of the tenant."""
 
 from typing import TYPE_CHECKING
 
@@ -7,17 +7,19 @@ from temporalio import activity
 from activities.errors import safe_errors
 from activities.executions import own_workflow_id
 from activities.heartbeats import heartbeats
-from contracts.runs import LaneCall, LaneResult
+from contracts.runs import ContextCall, ContextResult, LaneCall, LaneResult
 
 if TYPE_CHECKING:
+    from services.backups.context_reading import ContextReading
     from services.backups.lane_reading import LaneReading
 
 
 class BackupActivities:
-    """A long activity that may die at any line; its cursor is in PostgreSQL (D11)."""
+    """Long activities that may die at any line; their cursors are in PostgreSQL (D11)."""
 
-    def __init__(self, *, reading: "LaneReading") -> None:
+    def __init__(self, *, reading: "LaneReading", context: "ContextReading") -> None:
         self._reading = reading
+        self._context = context
 
     @activity.defn
     async def read_lane(self, call: LaneCall) -> LaneResult:
@@ -26,3 +28,11 @@ class BackupActivities:
             reader = self._reading.open(call, own_workflow_id())
             async with heartbeats(call.heartbeat_seconds, reader.progress):
                 return await reader.read()
+
+    @activity.defn
+    async def read_context(self, call: ContextCall) -> ContextResult:
+        """Read what the run's versions refer to; leave the slot while Graph asks for patience."""
+        with safe_errors("read_context"):
+            reader = self._context.open(call, own_workflow_id())
+            async with heartbeats(call.heartbeat_seconds, reader.progress):
+                return await reader.read_context()

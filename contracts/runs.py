@@ -56,6 +56,15 @@ class LanePlan(Payload):
     resource_types: tuple[str, ...]
 
 
+class ContextPlan(Payload):
+    """What is read after the lanes: what the run's versions refer to, and who changed them."""
+
+    # Types that are read because others refer to them, in their order.
+    resource_types: tuple[str, ...]
+    # Whether audit events are read as well, as far as the app may.
+    reads_events: bool = False
+
+
 class BegunRun(Payload):
     """Answer to BeginCall."""
 
@@ -68,6 +77,8 @@ class BegunRun(Payload):
     heartbeat_timeout_seconds: float = 40.0
     # What to read; empty for operations that do not read by lanes.
     lanes: tuple[LanePlan, ...] = ()
+    # What to read after the lanes; null when there is nothing, or no version that knows of it.
+    context: ContextPlan | None = None
 
 
 class LaneCall(Payload):
@@ -81,6 +92,23 @@ class LaneCall(Payload):
 
 class LaneResult(Payload):
     """What a lane did, in counts."""
+
+    types_complete: int
+    types_incomplete: int
+    objects: int
+
+
+class ContextCall(Payload):
+    """The activity that reads the context of a backup, after its lanes."""
+
+    run: OwnedRun
+    plan: ContextPlan
+    deadline_at: datetime
+    heartbeat_seconds: float
+
+
+class ContextResult(Payload):
+    """What the reading of the context did, in counts."""
 
     types_complete: int
     types_incomplete: int

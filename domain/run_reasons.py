@@ -244,6 +244,13 @@ FLOW_REASONS = (
         (_RETRY,),
     ),
     Reason(
+        "reference_dangling",
+        ReasonClass.SKIPPED,
+        _NOTHING,
+        "Refers to nothing",
+        "An object refers to a group that does not exist in the tenant.",
+    ),
+    Reason(
         "object_failed",
         _FAILED,
         _NOTHING,

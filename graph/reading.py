@@ -144,6 +144,21 @@ class ResourceReader:
             error.resource_type = self._type.key
             raise
 
+    async def objects(self, object_ids: Sequence[str]) -> list[ReadObject]:
+        """Return objects read whole by their own paths, in the order of their ids.
+
+        An id of which nothing is known to exist may be among them: its failure says so (404).
+        """
+        drafts = [Draft(key, {"@odata.type": self._type.odata_type}) for key in object_ids]
+        try:
+            reads_encrypted = await self._may_read_encrypted()
+            completer = Completer(self._client, self._type, reads_encrypted=reads_encrypted)
+            await completer.complete(drafts)
+        except GraphError as error:
+            error.resource_type = self._type.key
+            raise
+        return [_object(draft) for draft in drafts]
+
     async def still_listed(self, object_ids: Collection[str]) -> set[str]:
         """Return those of the objects that a listing has now; it ends when all are found."""
         sought, found = set(object_ids), set[str]()

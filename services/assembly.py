@@ -20,6 +20,7 @@ from services.admission.operation_starts import OperationStarts
 from services.admission.prerequisites import Prerequisites
 from services.admission.start_plans import Deadlines, StartPlans
 from services.backups.captures import CaptureService
+from services.backups.context_reading import ContextReading
 from services.backups.lane_reading import LaneReading
 from services.connections.connections import ConnectionService
 from services.connections.graph_access import GraphAccess
@@ -32,9 +33,9 @@ from services.directory_roles.directory_role_definitions import (
 )
 from services.directory_roles.directory_role_reads import DirectoryRoleReads
 from services.process.temporal_client import connect
-from services.runs.operation_runs import OperationRunService
 from services.proofs.certificates import SetCertificates
 from services.proofs.signing_keys import SigningKeys
+from services.runs.operation_runs import OperationRunService
 from services.runs.run_gate import GatePolicy, RunGate
 from services.runs.run_reads import RunReadService
 from services.runs.run_waiting import RunWaiting
@@ -104,11 +105,11 @@ class Services:
         return TenantKeys(engine=self.engine, root_key=root_key, clock=now, new_id=new_id)
 
     @cached_property
-    @cached_property
     def signing_keys(self) -> SigningKeys:
         """The key that signs certificates."""
         return SigningKeys(root_keys=self.keys.root_keys, clock=now, new_id=new_id)
 
+    @cached_property
     def runs(self) -> OperationRunService:
         """The one writer of runs."""
         return OperationRunService(engine=self.engine, clock=now, new_id=new_id)
@@ -227,6 +228,11 @@ class Services:
             access=self.access,
             clock=now,
         )
+
+    @cached_property
+    def context_reading(self) -> ContextReading:
+        """Reading of what the versions of a backup refer to."""
+        return ContextReading(lanes=self.reading)
 
     @cached_property
     def roles(self) -> DirectoryRoleDefinitionsService:

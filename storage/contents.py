@@ -20,6 +20,8 @@ class ContentRow(NamedTuple):
     version_hash: str
     body: bytes
     document_bytes: int
+    # Version of the extraction whose references are written with it; 0: none are.
+    references_version: int = 0
 
 
 class StoredContent(NamedTuple):
@@ -35,21 +37,24 @@ class StoredContent(NamedTuple):
 # two writers of the same documents wait for one another instead of deadlocking.
 _INSERT: Final = """
 INSERT INTO contents (
-    tenant_id, version_hash, workspace_id, key_id, body, document_bytes, canonical_rules, created_at
+    tenant_id, version_hash, workspace_id, key_id, body, document_bytes, canonical_rules,
+    created_at, references_version
 )
-SELECT $1, new.version_hash, $2, $3, new.body, new.document_bytes, $7, $8
-FROM unnest($4::text[], $5::bytea[], $6::int[]) AS new (version_hash, body, document_bytes)
+SELECT $1, new.version_hash, $2, $3, new.body, new.document_bytes, $8, $9, new.references_version
+FROM unnest($4::text[], $5::bytea[], $6::int[], $7::smallint[])
+    AS new (version_hash, body, document_bytes, references_version)
 ORDER BY new.version_hash
 ON CONFLICT (tenant_id, version_hash) DO UPDATE SET
     key_id = excluded.key_id, body = excluded.body, document_bytes = excluded.document_bytes,
-    canonical_rules = excluded.canonical_rules, created_at = excluded.created_at
+    canonical_rules = excluded.canonical_rules, created_at = excluded.created_at,
+    references_version = excluded.references_version
 WHERE EXISTS (
     SELECT FROM tenant_keys WHERE id = contents.key_id AND destroyed_at IS NOT NULL
 )
 """
 
 _READABLE: Final = """
-SELECT version_hash FROM contents
+SELECT version_hash, references_version FROM contents
 WHERE tenant_id = $1 AND key_id = ANY($2::uuid[]) AND version_hash = ANY($3::text[])
 """
 
@@ -83,16 +88,17 @@ async def insert_contents(
         [row.version_hash for row in contents],
         [row.body for row in contents],
         [row.document_bytes for row in contents],
+        [row.references_version for row in contents],
         *stamp,
     )
 
 
 async def readable_hashes(
     connection: AsyncConnection, tenant_id: UUID, key_ids: Sequence[UUID], hashes: Sequence[str]
-) -> set[str]:
-    """Return which of `hashes` are stored under one of these keys."""
+) -> dict[str, int]:
+    """Return which are stored under one of these keys, with their references' version."""
     found = await fetch_within(connection, _READABLE, tenant_id, list(key_ids), list(hashes))
-    return {row["version_hash"] for row in found}
+    return {row["version_hash"]: row["references_version"] for row in found}
 
 
 async def select_contents(

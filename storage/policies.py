@@ -25,6 +25,8 @@ class KnownPolicy(NamedTuple):
     is_deleted: bool
     # Of the stored document; None when it is not stored or cannot be read any more.
     canonical_rules: int | None
+    # Version of the extraction that wrote its references; None when there is no content.
+    references_version: int | None = None
 
 
 class CaptureHistory(NamedTuple):
@@ -50,7 +52,7 @@ class NewVersion(NamedTuple):
 
 _KNOWN: Final = """
 SELECT policies.id, external_id, current_version_hash, version_count,
-    deleted_at IS NOT NULL AS is_deleted, contents.canonical_rules
+    deleted_at IS NOT NULL AS is_deleted, contents.canonical_rules, contents.references_version
 FROM policies
 LEFT JOIN contents ON contents.tenant_id = policies.tenant_id
     AND contents.version_hash = policies.current_version_hash AND contents.key_id = ANY($4::uuid[])

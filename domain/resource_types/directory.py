@@ -1,7 +1,11 @@
-"""Objects of the Entra directory. Role definitions are read by their own sync, not by backups."""
+"""Objects of the Entra directory: groups that others refer to, and role definitions.
 
-from domain.resource_types.rules import COMMON_VOLATILE
+Role definitions are read by their own sync, not by backups.
+"""
+
+from domain.resource_types.rules import COMMON_VOLATILE, full_restore
 from domain.resource_types.shape import (
+    ItemRead,
     ResourceType,
     RestoreLevel,
     RestoreRule,
@@ -29,4 +33,41 @@ ENTRA_ROLE = ResourceType(
     restore=RestoreRule(level=RestoreLevel.PREVIEW_ONLY, order=20, reason="synced_not_backed_up"),
     export_folder="directory-roles",
     in_backups=False,
+)
+
+# What a group is; who its members are is no configuration (api.md c).
+_GROUP_PROPERTIES = (
+    "id",
+    "displayName",
+    "description",
+    "groupTypes",
+    "securityEnabled",
+    "mailEnabled",
+    "mailNickname",
+    "membershipRule",
+    "membershipRuleProcessingState",
+    "isAssignableToRole",
+    "visibility",
+    "onPremisesSyncEnabled",
+)
+
+# Read one by one in batches, one resource unit each. `getByIds` costs less, but its least
+# permission is Directory.Read.All, and it leaves out what it does not find or may not show.
+GROUP = ResourceType(
+    key="group",
+    label="Referenced group",
+    odata_type="#microsoft.graph.group",
+    version="v1.0",
+    list_path="/groups",
+    list_query="$select=id&$top=999",
+    item=ItemRead(query=f"$select={','.join(_GROUP_PROPERTIES)}"),
+    volatile=(*COMMON_VOLATILE, "renewedDateTime", "securityIdentifier", "proxyAddresses", "mail"),
+    unordered=(UnorderedList(path="groupTypes"),),
+    permission_read="Group.Read.All",
+    permission_write="Group.ReadWrite.All",
+    service_area=ServiceArea.DIRECTORY,
+    restore=full_restore(5),
+    export_folder="groups",
+    is_foundation=True,
+    by_reference=True,
 )

@@ -12,7 +12,7 @@ from domain.resource_types.apps import (
 from domain.resource_types.compliance import COMPLIANCE_POLICY, NOTIFICATION_TEMPLATE
 from domain.resource_types.conditional_access import CONDITIONAL_ACCESS_POLICY, NAMED_LOCATION
 from domain.resource_types.device_configuration import DEVICE_CONFIGURATION, UPDATE_RINGS
-from domain.resource_types.directory import ENTRA_ROLE
+from domain.resource_types.directory import ENTRA_ROLE, GROUP
 from domain.resource_types.enrollment import (
     AUTOPILOT_PROFILE,
     DEVICE_CATEGORY,
@@ -67,6 +67,7 @@ _ALL = (
     MOBILE_APP,
     CONDITIONAL_ACCESS_POLICY,
     NAMED_LOCATION,
+    GROUP,
     ENTRA_ROLE,
 )
 

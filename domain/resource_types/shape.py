@@ -171,6 +171,8 @@ class ResourceType:
     positions. permission_*: least application permission. export_folder: folder of an export.
     in_backups: part of a backup unless a schedule says otherwise. is_foundation: others refer to
     it, so a schedule may back it up along with whatever it names (behaviour section 5).
+    by_reference: its objects are those that others refer to, read by their ids after everything
+    else; one that nothing refers to any more leaves the sets without a deletion (decision 0005).
     """
 
     key: str
@@ -198,6 +200,7 @@ class ResourceType:
     not_captured: tuple[NotCapturedRule, ...] = ()
     in_backups: bool = True
     is_foundation: bool = False
+    by_reference: bool = False
 
     @property
     def lane(self) -> Lane:

@@ -26,6 +26,12 @@ from domain.capture_results import (
 from domain.manifests import Manifest, build_manifest
 from domain.outcome import PermissionState
 from domain.reasons import ReasonClass, reason
+from services.backups.expected_objects import (
+    DANGLING,
+    dangling_count,
+    expected_count,
+    missing_objects,
+)
 from services.backups.held_losses import HELD, was_held_before
 from storage import captures as rows
 from storage import policies
@@ -53,17 +59,17 @@ class Confirmation:
     unknown_reason: str = "object_failed"
     vanished: Sequence[str] = ()
 
+    @property
+    def probed_count(self) -> int:
+        """How many objects were asked for by their own GET because the listing lacked them."""
+        return len({*self.gone, *self.still_there, *self.unknown})
+
 
 @dataclass(frozen=True)
 class TypeEnding:
     """Why a type cannot be read to its end."""
 
     reason_code: str
-    @property
-    def probed_count(self) -> int:
-        """How many objects were asked for by their own GET because the listing lacked them."""
-        return len({*self.gone, *self.still_there, *self.unknown})
-
     http_status: int | None = None
     request_id: str | None = None
     missing_scopes: Sequence[str] | None = None
@@ -95,25 +101,27 @@ async def finish(
     entries = _settled(listed, confirmation.vanished)
     verdict = await _judge(connection, result, entries, confirmation)
     place = (result["tenant_id"], result["resource_type"], result["operation_run_id"])
+    dangling = await dangling_count(connection, place[:2], confirmation.vanished)
     await policies.write_tombstones(connection, place, verdict.deleted, now)
     counts = await _counts(connection, result, entries)
     ending = {
-        "expected": len(entries) + verdict.missing_count,
+        "expected": len(entries) + verdict.missing_count + dangling,
         "reason_code": verdict.reason_code,
         "listing_complete": verdict.reason_code is None,
         "permission_state": PermissionState.GRANTED,
+        "listed": len(listed),
+        "probed": confirmation.probed_count,
     }
     missing = {verdict.reason_code: verdict.missing_count} if verdict.reason_code else {}
+    missing[DANGLING] = dangling
     return await _end(connection, result, entries, _with_missing(counts, missing), ending, now)
 
 
 async def close(connection: AsyncConnection, result: Row, ending: TypeEnding, now: datetime) -> Row:
     """End a type before its listing came to its end and return its row."""
-        "listed": len(listed),
-        "probed": confirmation.probed_count,
     entries = await entries_of(connection, result)
     counts = await _counts(connection, result, entries)
-    known = await policies.count_policies(connection, result["tenant_id"], result["resource_type"])
+    known = await expected_count(connection, result["tenant_id"], result["resource_type"])
     expected = max(known, len(entries))
     missing = expected - counts.captured - counts.unchanged - counts.skipped - counts.failed
     values = {
@@ -124,6 +132,8 @@ async def close(connection: AsyncConnection, result: Row, ending: TypeEnding, no
         "missing_scopes": list(ending.missing_scopes) if ending.missing_scopes else None,
         "listing_complete": False,
         "permission_state": ending.permission_state,
+        "listed": len(entries),
+        "probed": 0,
     }
     counts = _with_missing(counts, {ending.reason_code: max(missing, 0)})
     return await _end(connection, result, entries, counts, values, now)
@@ -132,8 +142,6 @@ async def close(connection: AsyncConnection, result: Row, ending: TypeEnding, no
 async def entries_of(connection: AsyncConnection, result: Row) -> dict[str, StepEntry]:
     """Return what the result's present epoch listed, by object id: ids and hashes, no bodies."""
     steps = await rows.select_steps(connection, result)
-        "listed": len(entries),
-        "probed": 0,
     return await asyncio.to_thread(
         lambda: merge_entries(decode_entries(zstandard.decompress(step)) for step in steps)
     )
@@ -171,7 +179,7 @@ async def _judge(
 ) -> Verdict:
     """Decide what the absence of objects means."""
     tenant_id, resource_type = result["tenant_id"], result["resource_type"]
-    missing = set(await policies.missing_policies(connection, tenant_id, resource_type, [*entries]))
+    missing = set(await missing_objects(connection, tenant_id, resource_type, [*entries]))
     gone = sorted(missing.intersection(confirmation.gone))
     present = missing.intersection(confirmation.still_there)
     unproven = len(missing) - len(gone)

@@ -4,6 +4,7 @@ Nothing here writes, so it may run twice or for nothing. What it found is checke
 locks of the transaction that uses it.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -12,11 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.capture_results import StepEntry
 from domain.manifests import is_valid_object_id
+from domain.references import REFERENCES_VERSION, references_of
 from services.backups.listed_objects import CapturedObject, FailedObject, ListedObject, PagePlace
 from services.backups.unmade_changes import ComparedPage, unmade_changes, version_of
-from services.contents.contents import ContentReader, hash_documents, seal_documents
+from services.contents.contents import ContentReader, Document, hash_documents, seal_documents
 from storage.contents import ContentRow, readable_hashes
 from storage.policies import KnownPolicy, known_policies
+from storage.references import ContentReference
 
 # Of an object whose id or body no JSON document can hold.
 UNREPRESENTABLE = "object_failed"
@@ -38,13 +41,25 @@ class PageChange:
 
 
 @dataclass(frozen=True)
+class PreparedContents:
+    """What the store lacks of a page: contents, and what versions refer to.
+
+    `outdated` are stored versions whose references an older extraction wrote, or none.
+    """
+
+    rows: Sequence[ContentRow] = ()
+    references: Sequence[ContentReference] = ()
+    outdated: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class PreparedPage:
     """A page ready to be written."""
 
     key_id: UUID
     entries: Sequence[StepEntry]
     changes: Sequence[PageChange]
-    contents: Sequence[ContentRow]
+    contents: PreparedContents
 
     @property
     def counts(self) -> tuple[int, int, int, int, int, int]:
@@ -142,16 +157,37 @@ async def _new_contents(
     known: Mapping[str, KnownPolicy],
     documents: Mapping[str, CapturedObject],
     versions: Mapping[str, str],
-) -> list[ContentRow]:
-    """Seal what the store lacks, also of an unchanged object whose content cannot be read."""
-    wanted = {}
+) -> PreparedContents:
+    """Seal what the store lacks, also of an unchanged object whose content cannot be read.
+
+    An unchanged object whose references an older extraction wrote is only extracted again.
+    """
+    wanted, outdated = {}, {}
     for object_id, version in versions.items():
         policy = known.get(object_id)
         is_stored = policy is not None and policy.canonical_rules is not None
         if not is_stored or policy is None or policy.current_version_hash != version:
             wanted[version] = documents[object_id].document
-    if not wanted:
-        return []
+        elif (policy.references_version or 0) < REFERENCES_VERSION:
+            outdated[version] = documents[object_id].document
+    if not wanted and not outdated:
+        return PreparedContents()
     stored = await readable_hashes(connection, place.tenant_id, place.cipher.key_ids, list(wanted))
     missing = {version: wanted[version] for version in wanted if version not in stored}
-    return await seal_documents(missing, place.tenant_id, place.cipher)
+    outdated |= {
+        version: wanted[version] for version in stored if stored[version] < REFERENCES_VERSION
+    }
+    sealed = await seal_documents(missing, place.tenant_id, place.cipher)
+    return PreparedContents(
+        rows=[row._replace(references_version=REFERENCES_VERSION) for row in sealed],
+        references=await asyncio.to_thread(_references, place.resource_type, missing | outdated),
+        outdated=sorted(outdated),
+    )
+
+
+def _references(resource_type: str, documents: Mapping[str, Document]) -> list[ContentReference]:
+    return [
+        ContentReference(version, *reference)
+        for version, document in documents.items()
+        for reference in references_of(resource_type, document)
+    ]

@@ -38,12 +38,13 @@ from services.backups.capture_records import (
     TypeProgress,
     type_result,
 )
+from services.backups.expected_objects import missing_objects
 from services.backups.listed_objects import CapturedObject, FailedObject, ListedObject, PagePlace
 from services.backups.listing_cursors import open_cursor, open_cursors, seal_cursor
 from services.contents.contents import ContentReader
 from services.contents.tenant_keys import TenantCipher, TenantKeys
-from services.runs.run_errors import NotOwnerError, RunAlreadyClosedError, UnknownRunError
 from services.proofs.certificates import SetCertificates
+from services.runs.run_errors import NotOwnerError, RunAlreadyClosedError, UnknownRunError
 from storage import captures as rows
 from storage.contents import insert_contents
 from storage.policies import (
@@ -51,13 +52,13 @@ from storage.policies import (
     NewVersion,
     existing_policies,
     lock_policies,
-    missing_policies,
     write_versions,
 )
+from storage.references import referenced_ids, write_references
 from storage.runs import Owner
 from storage.statements import Row
-
 from storage.tenant_keys import DestroyedKeyError, hold_key
+
 __all__ = [
     "CaptureService",
     "CapturedObject",
@@ -84,15 +85,15 @@ class CaptureService:
         *,
         engine: AsyncEngine,
         keys: TenantKeys,
+        certificates: SetCertificates,
         clock: Callable[[], datetime],
         new_id: Callable[[], UUID],
-        certificates: SetCertificates,
     ) -> None:
         self._engine = engine
         self._keys = keys
+        self._certificates = certificates
         self._reader = ContentReader(engine=engine, keys=keys)
         self._clock = clock
-        self._certificates = certificates
         self._new_id = new_id
 
     async def open_types(
@@ -136,15 +137,15 @@ class CaptureService:
         next_cursor: str | None,
         next_page: int,
         cursor: str | EllipsisType | None = ...,
+        took: timedelta = timedelta(0),
     ) -> StepResult:
         """Write a batch of list pages exactly once (D4); an unchanged one writes two rows.
-        took: timedelta = timedelta(0),
 
         `epoch`, `page` and `cursor` say where the reading started from, `next_page` and
         `next_cursor` where it goes on; `next_cursor` None means that the listing came to its end.
+        `took` is how long the reading of the batch took: the first one began the listing.
         Not recorded when the step is in already, its epoch was discarded, or the listing is
         elsewhere: then another attempt was faster, and the caller has to read the progress again
-        `took` is how long the reading of the batch took: the first one began the listing.
         before it goes on. Raises NotOwnerError or RunAlreadyClosedError.
         """
         step = CaptureStep(
@@ -156,9 +157,8 @@ class CaptureService:
             next_cursor=next_cursor,
             next_page=next_page,
             cursor=cursor,
-        )
-        prepared = await self._prepare(run_id, step)
             took=took,
+        )
         try:
             return await self._recorded(run_id, owner, step)
         except DestroyedKeyError:
@@ -166,6 +166,7 @@ class CaptureService:
             return await self._recorded(run_id, owner, step)
 
     async def _recorded(self, run_id: UUID, owner: Owner, step: CaptureStep) -> StepResult:
+        prepared = await self._prepare(run_id, step)
         async with self._fenced(run_id, owner) as connection:
             if prepared is None:
                 return StepResult(recorded=False)
@@ -201,6 +202,14 @@ class CaptureService:
         async with self._engine.begin() as connection:
             return await existing_policies(connection, tenant_id, resource_type, object_ids)
 
+    async def referenced_objects(self, tenant_id: UUID, kind: str) -> list[str]:
+        """Return the ids of a kind that the tenant's objects refer to, in code point order.
+
+        By the latest version of each object, so one that could not be read this time counts too.
+        """
+        async with self._engine.begin() as connection:
+            return await referenced_ids(connection, tenant_id, kind)
+
     async def missing_candidates(
         self, run_id: UUID, resource_type: str, tenant_id: UUID
     ) -> list[str]:
@@ -210,7 +219,7 @@ class CaptureService:
             if result is None or result["state"] != "confirming":
                 return []
             listed = await entries_of(connection, result)
-            return await missing_policies(connection, tenant_id, resource_type, list(listed))
+            return await missing_objects(connection, tenant_id, resource_type, list(listed))
 
     async def contested_objects(self, run_id: UUID, resource_type: str) -> list[str]:
         """Return objects that the finished listing has, and that answered 404 all the same."""
@@ -279,6 +288,7 @@ class CaptureService:
         *,
         within: AsyncConnection,
         open_reason: str = "deadline_exceeded",
+        outcome: RunOutcome | None = None,
     ) -> UUID | None:
         """Make the backup set of a run in the transaction that ends it; its id, if there is one.
 
@@ -298,7 +308,6 @@ class CaptureService:
                     await close(connection, place, ending, self._clock())
             stamp = (self._clock(), self._new_id())
             return await write_backup_set(connection, self._certificates, run_id, stamp, outcome)
-        outcome: RunOutcome | None = None,
 
     @asynccontextmanager
     async def _fenced(
@@ -348,6 +357,8 @@ class CaptureService:
         if not await rows.insert_step(connection, result, step.page, entries, now):
             return StepResult(recorded=False)
         await self._write_changes(connection, run_id, place, page, now)
+        if step.next_cursor is not None:
+            await hold_key(connection, place.cipher.key_id)
         going_on = (step.next_page, seal_cursor(place.cipher, result, step.next_cursor))
         times = (now, now - step.took)
         await rows.advance(connection, result, going_on, times, page.counts)
@@ -357,15 +368,17 @@ class CaptureService:
         self,
         connection: AsyncConnection,
         run_id: UUID,
-        if step.next_cursor is not None:
-            await hold_key(connection, place.cipher.key_id)
         place: PagePlace,
         page: PreparedPage,
         now: datetime,
     ) -> None:
         owner = (place.workspace_id, place.tenant_id)
         stamp = (place.rules.version, now)
-        await insert_contents(connection, owner, page.key_id, page.contents, stamp)
+        contents = page.contents
+        await insert_contents(connection, owner, page.key_id, contents.rows, stamp)
+        await write_references(
+            connection, owner, REFERENCES_VERSION, contents.outdated, contents.references
+        )
         if not page.changes:
             return
         ids = [change.object_id for change in page.changes]

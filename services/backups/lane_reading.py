@@ -134,10 +134,13 @@ class LaneReader:
                 signs_of_life(self._steps, self._record_progress),
                 self._ground.access.client(self._connection_id) as client,
             ):
-                await self._read_types(client, reading_run)
+                await self._work(client, reading_run)
         except GraphCredentialRefusedError as refused:
             await self._close_open(refused)
         return await self._result()
+
+    async def _work(self, client: GraphClient, run: ReadingRun) -> None:
+        await self._read_types(client, run)
 
     def _steps(self) -> object:
         return self._done, self._objects, self._postponed

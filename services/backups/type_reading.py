@@ -18,6 +18,7 @@ from domain.resource_types.shape import ResourceType
 from graph.client import GraphClient
 from graph.errors import GraphPageTokenExpiredError
 from graph.reading import ListingPage, Presence, ReadObject, ResourceReader
+from graph.referenced_reading import ReferencedReader
 from services.backups.capture_records import TypeProgress
 from services.backups.captures import CaptureService
 from services.backups.listed_objects import CapturedObject, FailedObject, ListedObject
@@ -84,9 +85,9 @@ class TypeReading:
         at_cursor: Callable[[int], Awaitable[None]],
     ) -> None:
         self._captures = captures
-        self._reader = ResourceReader(client, resource_type, self._known)
         self._run = run
         self._type = resource_type
+        self._reader = self._reader_of(client)
         self._rules = rules_of(resource_type)
         self._at_cursor = at_cursor
 
@@ -107,6 +108,14 @@ class TypeReading:
                 await self._captures.restart_listing(
                     self._run.id, self._run.owner, self._type.key, progress.epoch
                 )
+
+    def _reader_of(self, client: GraphClient) -> ResourceReader:
+        if self._type.by_reference:
+            return ReferencedReader(client, self._type, self._referenced)
+        return ResourceReader(client, self._type, self._known)
+
+    async def _referenced(self) -> Sequence[str]:
+        return await self._captures.referenced_objects(self._run.tenant_id, self._type.key)
 
     async def _known(self, object_ids: Sequence[str]) -> set[str]:
         return await self._captures.known_objects(self._run.tenant_id, self._type.key, object_ids)
@@ -138,6 +147,7 @@ class TypeReading:
             objects=step.objects,
             next_cursor=last.cursor,
             next_page=last.page_number + 1,
+            took=timedelta(seconds=time.monotonic() - step.started_at),
         )
         if not stored.recorded:
             raise StepLostError
@@ -147,7 +157,6 @@ class TypeReading:
         missing = await self._captures.missing_candidates(
             self._run.id, self._type.key, self._run.tenant_id
         )
-            took=timedelta(seconds=time.monotonic() - step.started_at),
         contested = await self._captures.contested_objects(self._run.id, self._type.key)
         still_listed = await self._reader.still_listed(contested) if contested else set[str]()
         unlisted = [object_id for object_id in contested if object_id not in still_listed]
@@ -179,7 +188,7 @@ def _object(read: ReadObject, name_property: str) -> ListedObject:
     if read.document is None or read.failure is not None:
         failure = read.failure
         reason_code = "unknown_error" if failure is None else failure.reason_code.value
-        # Gone meanwhile, perhaps: what it was is settled when the type ends.
+        # Gone meanwhile, or never there: what it was is settled when the type ends.
         is_skip = failure is not None and failure.reason_code is ProviderReason.OBJECT_NOT_FOUND
         return FailedObject(read.object_id, reason_code, is_skip)
     name = read.document.get(name_property)

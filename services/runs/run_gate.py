@@ -19,12 +19,15 @@ from contracts.runs import (
     BegunRun,
     CompleteCall,
     CompletedRun,
+    ContextPlan,
     Ending,
     LanePlan,
     OwnedRun,
 )
 from domain.failures import Failure
 from domain.operation_types import BACKUP_TYPES, OperationType, definition
+from domain.references import may_refer_to_groups
+from domain.resource_types.directory import GROUP
 from domain.resource_types.registry import RESOURCE_TYPES, backup_types, resource_type
 from domain.runs import RunOutcome, RunStatus
 from services.admission.prerequisites import Prerequisites
@@ -62,6 +65,8 @@ class GatePolicy:
     heartbeat_timeout: timedelta = timedelta(seconds=40)
     # Longest pause between two looks at the line.
     longest_turn_pause: timedelta = timedelta(seconds=15)
+    # Whether backups look who changed what.
+    reads_events: bool = False
 
 
 class RunGate:
@@ -170,11 +175,13 @@ class RunGate:
         assert run.started_at is not None  # noqa: S101 - a running run has begun
         operation_type = OperationType(run.type)
         is_backup = operation_type in BACKUP_TYPES
+        types = selected_types(run) if is_backup else ()
         return BegunRun(
             verdict=BeginVerdict.OWNER,
             deadline_at=run.started_at + self._policy.deadlines.of(operation_type),
             heartbeat_timeout_seconds=self._policy.heartbeat_timeout.total_seconds(),
-            lanes=lane_plans(selected_types(run)) if is_backup else (),
+            lanes=lane_plans(types),
+            context=context_plan(types, reads_events=self._policy.reads_events and is_backup),
         )
 
     async def _end(
@@ -240,11 +247,17 @@ class RunGate:
 
 
 def selected_types(run: RunRecord) -> tuple[str, ...]:
-    """Return the resource types that a backup reads: its selection, or all there are."""
+    """Return the resource types that a backup reads: its selection, or all there are.
+
+    Groups come along with any type that can refer to them (decision 0005).
+    """
     selection = run.context.get("policy_types")
-    if isinstance(selection, list):
-        return tuple(str(key) for key in selection)
-    return tuple(entry.key for entry in backup_types())
+    if not isinstance(selection, list):
+        return tuple(entry.key for entry in backup_types())
+    keys = tuple(str(key) for key in selection)
+    known = [RESOURCE_TYPES[key] for key in keys if key in RESOURCE_TYPES]
+    needs_groups = GROUP.key not in keys and any(may_refer_to_groups(entry) for entry in known)
+    return (*keys, GROUP.key) if needs_groups else keys
 
 
 def _unreadable_selection(run: RunRecord) -> str | None:
@@ -258,8 +271,17 @@ def lane_plans(keys: Sequence[str]) -> tuple[LanePlan, ...]:
     """Group types by throttle lane: one activity each (D11)."""
     lanes: dict[str, list[str]] = {}
     for key in keys:
-        lanes.setdefault(resource_type(key).lane.value, []).append(key)
+        if not resource_type(key).by_reference:
+            lanes.setdefault(resource_type(key).lane.value, []).append(key)
     return tuple(LanePlan(lane=lane, resource_types=tuple(types)) for lane, types in lanes.items())
+
+
+def context_plan(keys: Sequence[str], *, reads_events: bool) -> ContextPlan | None:
+    """Return what is read after the lanes; None when there is nothing, so no activity."""
+    types = tuple(key for key in keys if resource_type(key).by_reference)
+    if not types and not reads_events:
+        return None
+    return ContextPlan(resource_types=types, reads_events=reads_events)
 
 
 def _owner(run: OwnedRun, workflow_id: str) -> Owner:

@@ -1,0 +1,74 @@
+"""Reading objects that are known by what refers to them: no list of Graph's says which they are.
+
+Owns how a set of ids is read in pages with a durable cursor, as if it were a listing. Where the ids
+come from is the caller's business (decision 0005).
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+
+import orjson
+
+from domain.provider_errors import Disposition, ProviderFault, ProviderReason
+from domain.resource_types.shape import ResourceType
+from graph.client import GraphClient
+from graph.errors import FaultFacts, GraphPageTokenExpiredError
+from graph.reading import ListingPage, ResourceReader
+
+# Objects that are asked for together: some batches, and no more than a step holds.
+_PAGE_IDS = 200
+
+
+class ReferencedReader(ResourceReader):
+    """Reads the objects of one type that others refer to.
+
+    referenced: returns their ids, sorted; asked for once for each listing. An id that is not found
+    fails with its 404: whether it was known before decides what that means.
+    """
+
+    def __init__(
+        self,
+        client: GraphClient,
+        resource_type: ResourceType,
+        referenced: Callable[[], Awaitable[Sequence[str]]],
+    ) -> None:
+        super().__init__(client, resource_type)
+        self._referenced = referenced
+
+    async def pages(self, cursor: str | None = None) -> AsyncIterator[ListingPage]:
+        """Yield the objects from the first id or from a cursor; the last page's cursor is null.
+
+        An id before the cursor that is referred to only now waits for the next listing.
+        """
+        after, number = _decode(cursor)
+        ids = [object_id for object_id in await self._referenced() if object_id > after]
+        for start in range(0, max(len(ids), 1), _PAGE_IDS):
+            page = ids[start : start + _PAGE_IDS]
+            is_last = start + _PAGE_IDS >= len(ids)
+            going_on = None if is_last else _encode(page[-1], number + 1)
+            yield ListingPage(await self.objects(page), going_on, number)
+            number += 1
+
+    async def still_listed(self, object_ids: Collection[str]) -> set[str]:  # noqa: ARG002 - no list
+        """Return nothing: that an object is referred to does not prove that it exists."""
+        return set()
+
+
+def _encode(after: str, number: int) -> str:
+    return orjson.dumps({"after": after, "page": number}).decode()
+
+
+def _decode(cursor: str | None) -> tuple[str, int]:
+    """Return the last id that is done and the number of the next page."""
+    if cursor is None:
+        return "", 1
+    try:
+        parts = orjson.loads(cursor)
+        after, number = parts["after"], parts["page"]
+    except (ValueError, KeyError, TypeError):
+        after = number = None
+    if isinstance(after, str) and isinstance(number, int):
+        return after, number
+    raise GraphPageTokenExpiredError(
+        ProviderFault(ProviderReason.PAGE_TOKEN_EXPIRED, Disposition.RESTART_LISTING),
+        FaultFacts(detail="unreadable_cursor"),
+    )

@@ -1,0 +1,123 @@
+"""Rows of `content_references`: what the stored documents refer to (decision 0005).
+
+Statements only, in bulk. What the tenant refers to now follows from the latest versions of its
+objects, so it covers types that could not be read this time as well.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.statements import Row, fetch_within
+
+
+class ContentReference(NamedTuple):
+    """One reference of one version."""
+
+    version_hash: str
+    kind: str
+    external_id: str
+
+
+# A newer extraction may find less than the one before it.
+_OUTDATE: Final = """
+DELETE FROM content_references WHERE tenant_id = $1 AND version_hash = ANY($2::text[])
+"""
+
+_MARK: Final = """
+UPDATE contents SET references_version = $3
+WHERE tenant_id = $1 AND version_hash = ANY($2::text[]) AND references_version < $3
+"""
+
+# Sorted, so that two writers of the same versions wait for one another instead of deadlocking.
+_INSERT: Final = """
+INSERT INTO content_references (tenant_id, workspace_id, version_hash, kind, external_id)
+SELECT $1, $2, new.version_hash, new.kind, new.external_id
+FROM unnest($3::text[], $4::text[], $5::text[]) AS new (version_hash, kind, external_id)
+ORDER BY new.version_hash, new.kind, new.external_id
+ON CONFLICT DO NOTHING
+"""
+
+_REFERENCED: Final = """
+SELECT DISTINCT reference.external_id
+FROM policies
+JOIN content_references AS reference ON reference.tenant_id = policies.tenant_id
+    AND reference.version_hash = policies.current_version_hash
+WHERE policies.tenant_id = $1 AND policies.deleted_at IS NULL AND reference.kind = $2
+"""
+
+# An object that is not referenced any more is not expected, so it cannot be missing.
+_MISSING: Final = """
+SELECT known.external_id FROM policies AS known
+WHERE known.tenant_id = $1 AND known.resource_type = $2 AND known.deleted_at IS NULL
+    AND NOT known.external_id = ANY($3::text[])
+    AND known.external_id IN (
+        SELECT reference.external_id
+        FROM policies
+        JOIN content_references AS reference ON reference.tenant_id = policies.tenant_id
+            AND reference.version_hash = policies.current_version_hash
+        WHERE policies.tenant_id = $1 AND policies.deleted_at IS NULL AND reference.kind = $2
+    )
+ORDER BY known.external_id
+"""
+
+_REFERRERS: Final = """
+SELECT policies.resource_type, policies.external_id, policies.name, policies.name_key_id
+FROM content_references AS reference
+JOIN policies ON policies.tenant_id = reference.tenant_id
+    AND policies.current_version_hash = reference.version_hash
+WHERE policies.workspace_id = $1 AND reference.tenant_id = $2 AND reference.kind = $3
+    AND reference.external_id = $4 AND policies.deleted_at IS NULL
+ORDER BY policies.resource_type, policies.external_id
+"""
+
+
+async def write_references(
+    connection: AsyncConnection,
+    owner: tuple[UUID, UUID],
+    references_version: int,
+    outdated: Sequence[str],
+    references: Sequence[ContentReference],
+) -> None:
+    """Write what versions refer to; `owner` is (workspace, tenant).
+
+    `outdated` are versions that an older extraction wrote, or none: theirs are replaced. The other
+    versions are new and say themselves which extraction wrote them.
+    """
+    workspace_id, tenant_id = owner
+    if outdated:
+        await fetch_within(connection, _OUTDATE, tenant_id, list(outdated))
+        await fetch_within(connection, _MARK, tenant_id, list(outdated), references_version)
+    if references:
+        await fetch_within(
+            connection,
+            _INSERT,
+            tenant_id,
+            workspace_id,
+            [entry.version_hash for entry in references],
+            [entry.kind for entry in references],
+            [entry.external_id for entry in references],
+        )
+
+
+async def referenced_ids(connection: AsyncConnection, tenant_id: UUID, kind: str) -> list[str]:
+    """Return the ids of a kind that the tenant's objects refer to, as last known, in code point order."""
+    rows = await fetch_within(connection, _REFERENCED, tenant_id, kind)
+    return sorted(row["external_id"] for row in rows)
+
+
+async def missing_referenced(
+    connection: AsyncConnection, tenant_id: UUID, kind: str, read: Sequence[str]
+) -> list[str]:
+    """Return known objects of a kind that are referenced and were not read."""
+    rows = await fetch_within(connection, _MISSING, tenant_id, kind, list(read))
+    return [row["external_id"] for row in rows]
+
+
+async def select_referrers(
+    connection: AsyncConnection, owner: tuple[UUID, UUID], kind: str, external_id: str
+) -> list[Row]:
+    """Return the objects whose latest version refers to something; `owner` as above."""
+    return await fetch_within(connection, _REFERRERS, *owner, kind, external_id)
