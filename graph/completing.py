@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
-from domain.provider_errors import Disposition, RequestTarget
+from domain.provider_errors import Disposition, ProviderReason, RequestTarget
 from domain.resource_types.protected_values import not_captured_pointers, pointer
 from domain.resource_types.shape import EncryptedValues, FollowUp, ResourceType
 from graph.batching import BatchRequest, BatchResult
@@ -24,6 +24,9 @@ from graph.json_bodies import (
 )
 from graph.links import below_version, path_segment, string_literal, with_query
 from graph.paging import NEXT_LINK, JsonObject, next_link_of
+
+# What OData answers for a property that is null, where it does not answer 204.
+_NULL = "@odata.null"
 
 
 @dataclass(slots=True)
@@ -95,7 +98,9 @@ class Completer:
     def _locate(self, draft: Draft) -> None:
         try:
             collection = self._type.item_collection(draft.odata_type)
-            draft.link = f"{collection}/{path_segment(draft.object_id)}"
+            draft.link = collection
+            if self._type.singleton is None:
+                draft.link += f"/{path_segment(draft.object_id)}"
         except GraphProtocolError as error:
             draft.failure = error
 
@@ -239,11 +244,12 @@ def _identity_failure(draft: Draft, result: BatchResult) -> GraphError | None:
 def _place(read: _Read, result: BatchResult) -> None:
     """Put an answer under the name of its navigation property, as `$expand` would have."""
     holder, name = read.holder, read.follow_up.property
-    if result.error is not None:
+    if result.error is not None and not _is_none(read.follow_up, result.error):
         holder.draft.failure = holder.draft.failure or result.error
         return
     if read.follow_up.single:
-        holder.value[name] = cast("JsonValue", result.body)
+        is_null = not result.body or result.body.get(_NULL) is True
+        holder.value[name] = None if is_null else cast("JsonValue", result.body)
         return
     value = (result.body or {}).get("value")
     if not isinstance(value, list):
@@ -254,18 +260,24 @@ def _place(read: _Read, result: BatchResult) -> None:
     holder.value.pop(f"{name}{NEXT_LINK}", None)
 
 
+def _is_none(follow_up: FollowUp, error: GraphError) -> bool:
+    """Tell whether a refusal says that there is no such single object."""
+    is_missing = error.reason_code is ProviderReason.OBJECT_NOT_FOUND
+    return follow_up.single and follow_up.optional and is_missing
+
+
 def _below(holder: _Holder, follow_up: FollowUp) -> Iterator[_Holder]:
     for element in _list(holder.value.get(follow_up.property)):
-        segment = _element_segment(holder, element)
+        segment = _element_segment(holder, element, follow_up.id_property)
         if segment is not None and isinstance(element, dict):
             link = f"{holder.link}/{follow_up.path}/{segment}"
             yield _Holder(holder.draft, element, link, follow_up.nested)
 
 
-def _element_segment(holder: _Holder, element: JsonValue) -> str | None:
+def _element_segment(holder: _Holder, element: JsonValue, id_property: str = "id") -> str | None:
     """Return an element's id for a path; an element without one fails its object."""
     try:
-        return path_segment(element.get("id") if isinstance(element, dict) else None)
+        return path_segment(element.get(id_property) if isinstance(element, dict) else None)
     except GraphProtocolError as error:
         holder.draft.failure = error
         return None

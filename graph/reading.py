@@ -17,8 +17,9 @@ from domain.provider_errors import (
     Disposition,
     ProviderFault,
     ProviderReason,
+    RequestTarget,
 )
-from domain.resource_types.shape import ResourceType
+from domain.resource_types.shape import ResourceType, Singleton
 from graph.batching import BatchRequest, BatchResult
 from graph.client import GraphClient
 from graph.completing import Completer, Draft
@@ -162,10 +163,10 @@ class ResourceReader:
     async def still_listed(self, object_ids: Collection[str]) -> set[str]:
         """Return those of the objects that a listing has now; it ends when all are found."""
         sought, found = set(object_ids), set[str]()
-        path = with_query(self._type.list_path, self._type.list_query)
         try:
-            async for page in self._client.pages(self._type.version, path):
-                found |= sought.intersection(str(entry.get("id")) for entry in page.items)
+            async for page in self._listing(None):
+                listed = (str(self._type.object_id_of(entry)) for entry in page.items)
+                found |= sought.intersection(listed)
                 if found == sought:
                     break
         except GraphError as error:
@@ -180,8 +181,7 @@ class ResourceReader:
         requests: dict[str, BatchRequest] = {}
         for object_id in found:
             with suppress(GraphProtocolError):
-                path = f"{self._type.list_path}/{path_segment(object_id)}"
-                requests[object_id] = BatchRequest(path)
+                requests[object_id] = BatchRequest(self._own_path(object_id))
         try:
             results = await self._client.batch(self._type.version, list(requests.values()))
         except GraphError as error:
@@ -190,6 +190,36 @@ class ResourceReader:
         for object_id, result in zip(requests, results, strict=True):
             found[object_id] = self._presence(object_id, result)
         return found
+
+    def _own_path(self, object_id: str) -> str:
+        if self._type.singleton is not None:
+            return self._type.list_path
+        return f"{self._type.list_path}/{path_segment(object_id)}"
+
+    def _listing(self, link: str | None) -> AsyncIterator[Page]:
+        """Return the pages of the list, from a link or from the start."""
+        if self._type.singleton is not None:
+            return self._only_page(self._type.singleton)
+        path = with_query(self._type.list_path, self._type.list_query)
+        return self._client.pages(self._type.version, path, link)
+
+    async def _only_page(self, singleton: Singleton) -> AsyncIterator[Page]:
+        """Yield a singleton as a listing of one object, or of none if it is not set up."""
+        path = with_query(self._type.list_path, self._type.list_query)
+        may_be_absent = singleton is Singleton.MAY_BE_ABSENT
+        target = RequestTarget.OBJECT if may_be_absent else RequestTarget.COLLECTION
+        is_absent = False
+        try:
+            items = [await self._client.get(self._type.version, path, target=target)]
+        except GraphError as error:
+            is_absent = error.reason_code is ProviderReason.OBJECT_NOT_FOUND
+            if not is_absent:
+                raise
+            items = []
+        if is_absent and not may_be_absent:
+            # Every tenant has it: nothing may be deleted for such an answer, nor left out unsaid.
+            raise protocol_error("missing_singleton")
+        yield Page(items, None)
 
     async def _pages(self, place: _Cursor) -> AsyncIterator[ListingPage]:
         """Yield slices in order while the next ones are being read."""
@@ -217,12 +247,11 @@ class ResourceReader:
         started: list[asyncio.Task[None]],
     ) -> None:
         """Start reading slice after slice, a few ahead; an error follows the slices before it."""
-        path = with_query(self._type.list_path, self._type.list_query)
         try:
             completer = Completer(
                 self._client, self._type, reads_encrypted=await self._may_read_encrypted()
             )
-            async for page in self._client.pages(self._type.version, path, place.link):
+            async for page in self._listing(place.link):
                 slices = self._slices(await self._wanted(page), place.done)
                 for position, drafts in enumerate(slices):
                     await ahead.acquire()
@@ -243,7 +272,7 @@ class ResourceReader:
         """Return the page's objects of this type, and those that once were; each once."""
         listed: dict[str, JsonObject] = {}
         for entry in page.items:
-            object_id = entry.get("id")
+            object_id = self._type.object_id_of(entry)
             if not isinstance(object_id, str) or not object_id:
                 raise protocol_error("object_without_id")
             listed.setdefault(object_id, entry)
@@ -271,11 +300,15 @@ class ResourceReader:
     def _presence(self, object_id: str, result: BatchResult) -> Presence:
         if result.error is not None:
             gone = result.error.reason_code is ProviderReason.OBJECT_NOT_FOUND
-            return Presence.GONE if gone else Presence.UNKNOWN
-        answered = result.body.get("id") if result.body else None
-        if not isinstance(answered, str) or answered.lower() != object_id.lower():
+            may_go = self._type.singleton is not Singleton.ALWAYS
+            return Presence.GONE if gone and may_go else Presence.UNKNOWN
+        answered = self._type.object_id_of(result.body) if result.body else None
+        if not isinstance(answered, str):
             return Presence.UNKNOWN
-        return Presence.EXISTS
+        if answered.lower() == object_id.lower():
+            return Presence.EXISTS
+        # The only object of its kind has another id now: that one took its place.
+        return Presence.GONE if self._type.singleton is not None else Presence.UNKNOWN
 
 
 def _object(draft: Draft) -> ReadObject:

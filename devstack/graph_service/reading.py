@@ -9,7 +9,7 @@ from typing import Literal
 import orjson
 
 from devstack.graph_service import refusals
-from devstack.graph_service.answers import Answer, json_answer
+from devstack.graph_service.answers import Answer, GraphRefusalError, json_answer
 from devstack.graph_service.call import Call
 from devstack.graph_service.catalog import Collection, ListExpand, Navigation, Route
 from devstack.graph_service.clock import ServiceClock
@@ -134,12 +134,14 @@ class Reader:
         value = document.get(navigation.name)
         context = f"{call.base}/$metadata#{'/'.join(call.segments)}"
         if navigation.single:
-            shown = project(value or {}, navigation.children, call.options)
+            if value is None:
+                return _no_object(navigation)
+            shown = project(value, navigation.children, call.options)
             return Answer(200, with_context(orjson.dumps(shown), context))
         rows = [r for r in value or [] if isinstance(r, dict)]
         if len(rest) == 1 or rest[1].lower().startswith(CAST):
             return self._rows_page(call, navigation, rows, context)
-        row = next((r for r in rows if str(r.get("id")).lower() == rest[1].lower()), None)
+        row = next((r for r in rows if str(r.get(navigation.key)).lower() == rest[1].lower()), None)
         if row is None:
             raise refusals.bad_query(f"Resource not found for the key '{rest[1]}'.")
         if len(rest) > 2:
@@ -283,7 +285,7 @@ class Reader:
 def shape_of(call: Call, *, listed: bool = False) -> Shape:
     """The shape that a call asks for."""
     full = wants_full_metadata(call)
-    return Shape(call.options, listed=listed, full=full, version=call.version)
+    return Shape(call.options, listed=listed, full=full, version=call.version, base=call.base)
 
 
 def page_size(options: QueryOptions, collection: Collection) -> int:
@@ -331,6 +333,15 @@ def with_context(body: bytes, context: str) -> bytes:
 def wants_full_metadata(call: Call) -> bool:
     """Whether the Accept header asks for odata.metadata=full."""
     return "odata.metadata=full" in call.headers.get("accept", "").replace(" ", "").lower()
+
+
+def _no_object(navigation: Navigation) -> Answer:
+    """The answer of a single navigation property that is null."""
+    if navigation.status_of_none == 404:
+        raise GraphRefusalError(
+            404, "Request_ResourceNotFound", f"There is no '{navigation.name}' here."
+        )
+    return Answer(navigation.status_of_none, b"")
 
 
 def _check_nested(inner: QueryOptions, navigation: Navigation, collection: Collection) -> None:

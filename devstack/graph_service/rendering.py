@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from devstack.graph_service.catalog import Collection, ListExpand
+from devstack.graph_service.catalog import Area, Collection, ListExpand
 from devstack.graph_service.generation.draw import Document
 from devstack.graph_service.objects import ByteCache
 from devstack.graph_service.odata import QueryOptions
@@ -26,6 +26,7 @@ class Shape:
     listed: bool = False
     full: bool = False  # odata.metadata=full
     version: str = "beta"
+    base: str = ""  # address of the version, for annotations; one for each version
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -58,6 +59,8 @@ class Renderer:
             expands = bool(shape.options.get("expand"))
             document = store.document(identifier) if expands else store.header(identifier)
             shown = show(document, collection, shape)
+            if expands:
+                shown.update(_contexts(collection, identifier, shape))
             if shape.full:
                 shown = _full_metadata(shown, collection, identifier)
             return orjson.dumps(shown)
@@ -89,8 +92,18 @@ def show(document: Document, collection: Collection, shape: Shape) -> Document:
     if shape.listed:
         document = _list_form(document, collection, shape.options)
     shown = project(document, collection.navigations, shape.options)
+    if (
+        shape.options.select is not None
+        and collection.area is not Area.IDENTITY
+        and "id" in document
+    ):
+        # Intune's services return the key whatever is selected; IntuneCD joins names by it.
+        shown["id"] = document["id"]
     if shape.listed:
         shown.update(_emptied(collection, shape.options))
+    for name in collection.write_only:
+        if name in shown:
+            shown[name] = None
     if shape.version != "beta":
         for name in collection.beta_only:
             shown.pop(name, None)
@@ -116,6 +129,17 @@ def _emptied(collection: Collection, options: QueryOptions) -> Document:
     """Expansions that a list accepts and leaves empty."""
     named = (collection.navigation(name) for name in options.expand)
     return {n.name: [] for n in named if n is not None and n.on_list is ListExpand.EMPTY}
+
+
+def _contexts(collection: Collection, identifier: str, shape: Shape) -> Document:
+    """What the service writes beside each expanded property, as real exports show it."""
+    place = f"{shape.base}/$metadata#{collection.path}('{identifier}')"
+    named = (collection.navigation(name) for name in shape.options.expand)
+    return {
+        f"{n.name}@odata.context": f"{place}/{n.name}{'/$entity' if n.single else ''}"
+        for n in named
+        if n is not None and not n.inline
+    }
 
 
 def _full_metadata(shown: Document, collection: Collection, identifier: str) -> Document:

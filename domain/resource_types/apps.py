@@ -1,10 +1,11 @@
-"""Apps, their protection and their configuration."""
+"""Apps, their protection and their configuration, and the sets that bundle them with policies."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from domain.resource_types.rules import (
     ASSIGNED_VOLATILE,
+    ASSIGNMENTS_UNORDERED,
     EXPANDED_ASSIGNMENTS,
     USUAL_UNORDERED,
     full_restore,
@@ -193,4 +194,37 @@ MOBILE_APP = ResourceType(
         preview_only_types=_LOB_APPS,
     ),
     export_folder="apps",
+)
+
+# Expanding on the list gives empty collections (api.md a.0).
+POLICY_SET = ResourceType(
+    key="policySet",
+    label="Policy set",
+    odata_type="#microsoft.graph.policySet",
+    list_path="/deviceAppManagement/policySets",
+    item=ItemRead(query="$expand=items,assignments"),
+    follow_ups=(FollowUp(property="items", path="items", expanded=True), EXPANDED_ASSIGNMENTS),
+    volatile=(
+        *ASSIGNED_VOLATILE,
+        "status",
+        "errorCode",
+        "items/*/id",
+        "items/*/createdDateTime",
+        "items/*/lastModifiedDateTime",
+        "items/*/status",
+        "items/*/errorCode",
+        "items/*/displayName",
+        "items/*/itemType",
+    ),
+    unordered=(
+        ASSIGNMENTS_UNORDERED,
+        UnorderedList(path="roleScopeTags"),
+        UnorderedList(path="guidedDeploymentTags"),
+        UnorderedList(path="items", key="payloadId"),
+    ),
+    permission_read="DeviceManagementConfiguration.Read.All",
+    permission_write="DeviceManagementConfiguration.ReadWrite.All",
+    service_area=ServiceArea.APPLICATIONS,
+    restore=full_restore(2000),
+    export_folder="policy-sets",
 )

@@ -1,7 +1,8 @@
-"""Device configuration profiles, and the update rings that live in the same collection."""
+"""Device configurations, the update rings in the same collection, BIOS files, conditions."""
 
 from domain.resource_types.rules import (
     ASSIGNED_VOLATILE,
+    ASSIGNMENTS_UNORDERED,
     EXPANDED_ASSIGNMENTS,
     USUAL_UNORDERED,
     full_restore,
@@ -9,6 +10,7 @@ from domain.resource_types.rules import (
 from domain.resource_types.shape import (
     Document,
     EncryptedValues,
+    ItemRead,
     NotCapturedRule,
     ResourceType,
     SecretRule,
@@ -112,4 +114,37 @@ UPDATE_RINGS = ResourceType(
     service_area=ServiceArea.DEVICE_CONFIGURATION,
     restore=full_restore(100),
     export_folder="update-rings",
+)
+
+# A file's content is a property like a script's body, so the object is read by itself.
+HARDWARE_CONFIGURATION = ResourceType(
+    key="hardwareConfig",
+    label="BIOS configuration",
+    odata_type="#microsoft.graph.hardwareConfiguration",
+    list_path="/deviceManagement/hardwareConfigurations",
+    item=ItemRead(query="$expand=assignments"),
+    follow_ups=(EXPANDED_ASSIGNMENTS,),
+    volatile=(*ASSIGNED_VOLATILE, "runSummary"),
+    unordered=USUAL_UNORDERED,
+    permission_read="DeviceManagementConfiguration.Read.All",
+    permission_write="DeviceManagementConfiguration.ReadWrite.All",
+    service_area=ServiceArea.DEVICE_CONFIGURATION,
+    restore=full_restore(100),
+    export_folder="hardware-configurations",
+)
+
+MANAGEMENT_CONDITION = ResourceType(
+    key="managementCondition",
+    label="Management condition (legacy)",
+    odata_type="#microsoft.graph.managementCondition",
+    list_path="/deviceManagement/managementConditions",
+    list_query="$expand=assignments",
+    follow_ups=(EXPANDED_ASSIGNMENTS,),
+    volatile=(*ASSIGNED_VOLATILE, "eTag"),
+    unordered=(ASSIGNMENTS_UNORDERED, UnorderedList(path="applicablePlatforms")),
+    permission_read="DeviceManagementConfiguration.Read.All",
+    permission_write="DeviceManagementConfiguration.ReadWrite.All",
+    service_area=ServiceArea.DEVICE_CONFIGURATION,
+    restore=full_restore(30),
+    export_folder="management-conditions",
 )

@@ -33,6 +33,7 @@ ENTRA_ROLE = ResourceType(
     restore=RestoreRule(level=RestoreLevel.PREVIEW_ONLY, order=20, reason="synced_not_backed_up"),
     export_folder="directory-roles",
     in_backups=False,
+    left_out_reason="read by the sync of role definitions",
 )
 
 # What a group is; who its members are is no configuration (api.md c).

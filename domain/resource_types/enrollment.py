@@ -1,15 +1,23 @@
-"""How devices come in: enrollment configurations, Autopilot profiles, terms, categories."""
+"""How devices come in: enrollment, Autopilot, Apple users, Cloud PCs, terms, categories."""
 
 from domain.resource_types.rules import (
     ASSIGNED_VOLATILE,
+    ASSIGNMENTS_UNORDERED,
     COMMON_VOLATILE,
     EXPANDED_ASSIGNMENTS,
     READ_ASSIGNMENTS,
     SCOPE_TAGS_UNORDERED,
     USUAL_UNORDERED,
     full_restore,
+    preview_only,
 )
-from domain.resource_types.shape import ResourceType, ServiceArea, UnorderedList
+from domain.resource_types.shape import (
+    ItemRead,
+    ResourceType,
+    SecretRule,
+    ServiceArea,
+    UnorderedList,
+)
 
 _READ = "DeviceManagementServiceConfig.Read.All"
 _WRITE = "DeviceManagementServiceConfig.ReadWrite.All"
@@ -76,4 +84,62 @@ DEVICE_CATEGORY = ResourceType(
     service_area=ServiceArea.ENROLLMENT,
     restore=full_restore(30),
     export_folder="device-categories",
+)
+
+# Devices, not configuration: a schedule has to name the type.
+AUTOPILOT_DEVICE = ResourceType(
+    key="autopilotDevice",
+    label="Autopilot device",
+    odata_type="#microsoft.graph.windowsAutopilotDeviceIdentity",
+    list_path="/deviceManagement/windowsAutopilotDeviceIdentities",
+    volatile=(
+        *COMMON_VOLATILE,
+        "enrollmentState",
+        "lastContactedDateTime",
+        "deploymentProfileAssignmentStatus",
+        "deploymentProfileAssignmentDetailedStatus",
+        "deploymentProfileAssignedDateTime",
+        "remediationState",
+        "remediationStateLastModifiedDateTime",
+    ),
+    secrets=(SecretRule(property="deviceAccountPassword"), SecretRule(property="productKey")),
+    permission_read=_READ,
+    permission_write=_WRITE,
+    service_area=ServiceArea.ENROLLMENT,
+    restore=preview_only(100, "inventory_not_configuration"),
+    export_folder="autopilot-devices",
+    in_backups=False,
+    left_out_reason="inventory of devices, not configuration, and large",
+)
+
+APPLE_USER_ENROLLMENT = ResourceType(
+    key="appleUserEnroll",
+    label="Apple user enrollment profile",
+    odata_type="#microsoft.graph.appleUserInitiatedEnrollmentProfile",
+    list_path="/deviceManagement/appleUserInitiatedEnrollmentProfiles",
+    list_query="$expand=assignments",
+    follow_ups=(EXPANDED_ASSIGNMENTS,),
+    volatile=ASSIGNED_VOLATILE,
+    unordered=(ASSIGNMENTS_UNORDERED,),
+    permission_read=_READ,
+    permission_write=_WRITE,
+    service_area=ServiceArea.ENROLLMENT,
+    restore=full_restore(100),
+    export_folder="apple-user-enrollment",
+)
+
+CLOUD_PC_PROVISIONING = ResourceType(
+    key="cloudPcProvisioning",
+    label="Cloud PC provisioning policy",
+    odata_type="#microsoft.graph.cloudPcProvisioningPolicy",
+    list_path="/deviceManagement/virtualEndpoint/provisioningPolicies",
+    item=ItemRead(query="$expand=assignments"),
+    follow_ups=(EXPANDED_ASSIGNMENTS,),
+    volatile=(*ASSIGNED_VOLATILE, "createdBy", "lastModifiedBy"),
+    unordered=(ASSIGNMENTS_UNORDERED, UnorderedList(path="scopeIds")),
+    permission_read="CloudPC.Read.All",
+    permission_write="CloudPC.ReadWrite.All",
+    service_area=ServiceArea.DEVICE_CONFIGURATION,
+    restore=full_restore(100),
+    export_folder="cloud-pc-provisioning",
 )

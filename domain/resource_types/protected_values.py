@@ -41,13 +41,15 @@ def not_captured_pointers(
         pointer((*place, rule.property))
         for place, holder in (_objects(document) if rules else ())
         for rule in rules
-        if _is_withheld(rule, holder)
+        if _is_withheld(rule, place, holder)
     ]
     return [*found, *_encrypted_pointers(resource_type, document)]
 
 
 def _is_named(rule: NotCapturedRule, body: bytes) -> bool:
-    return any(str(value).encode() in body for value in rule.when_values)
+    return rule.when_property is None or any(
+        str(value).encode() in body for value in rule.when_values
+    )
 
 
 def pointer(place: Location) -> str:
@@ -78,10 +80,13 @@ def _is_secret(rule: SecretRule, place: Location, holder: Document) -> bool:
     )
 
 
-def _is_withheld(rule: NotCapturedRule, holder: Document) -> bool:
-    sibling = holder.get(rule.when_property)
-    if not isinstance(sibling, str | int) or sibling not in rule.when_values:
+def _is_withheld(rule: NotCapturedRule, place: Location, holder: Document) -> bool:
+    if rule.path is not None and not matches_pattern(rule.path, (*place, rule.property)):
         return False
+    if rule.when_property is not None:
+        sibling = holder.get(rule.when_property)
+        if not isinstance(sibling, str | int) or sibling not in rule.when_values:
+            return False
     return is_masked(holder.get(rule.property)) if rule.masked else rule.property in holder
 
 

@@ -8,18 +8,46 @@ from domain.resource_types.apps import (
     APP_CONFIG_MANAGED_APP,
     APP_PROTECTION,
     MOBILE_APP,
+    POLICY_SET,
 )
 from domain.resource_types.compliance import COMPLIANCE_POLICY, NOTIFICATION_TEMPLATE
-from domain.resource_types.conditional_access import CONDITIONAL_ACCESS_POLICY, NAMED_LOCATION
-from domain.resource_types.device_configuration import DEVICE_CONFIGURATION, UPDATE_RINGS
+from domain.resource_types.conditional_access import (
+    AUTHENTICATION_CONTEXT,
+    AUTHENTICATION_STRENGTH,
+    CONDITIONAL_ACCESS_POLICY,
+    NAMED_LOCATION,
+    TERMS_OF_USE,
+)
+from domain.resource_types.device_configuration import (
+    DEVICE_CONFIGURATION,
+    HARDWARE_CONFIGURATION,
+    MANAGEMENT_CONDITION,
+    UPDATE_RINGS,
+)
 from domain.resource_types.directory import ENTRA_ROLE, GROUP
 from domain.resource_types.enrollment import (
+    APPLE_USER_ENROLLMENT,
+    AUTOPILOT_DEVICE,
     AUTOPILOT_PROFILE,
+    CLOUD_PC_PROVISIONING,
     DEVICE_CATEGORY,
     ENROLLMENT_CONFIGURATION,
     TERMS_AND_CONDITIONS,
 )
 from domain.resource_types.foundations import FILTER, INTUNE_ROLE, SCOPE_TAG
+from domain.resource_types.identity_policies import (
+    ADMIN_CONSENT_REQUEST,
+    AUTHENTICATION_METHODS_POLICY,
+    AUTHORIZATION_POLICY,
+    CROSS_TENANT_ACCESS,
+    SECURITY_DEFAULTS,
+)
+from domain.resource_types.platform_tokens import (
+    APNS_CERTIFICATE,
+    APPLE_DEP,
+    MANAGED_GOOGLE_PLAY,
+    VPP_TOKEN,
+)
 from domain.resource_types.scripts import (
     COMPLIANCE_SCRIPT,
     CUSTOM_ATTRIBUTE,
@@ -29,12 +57,26 @@ from domain.resource_types.scripts import (
 )
 from domain.resource_types.settings_catalog import (
     COMPLIANCE_POLICY_V2,
+    INVENTORY_POLICY,
     REUSABLE_SETTING,
     SETTINGS_CATALOG,
 )
 from domain.resource_types.shape import Lane, ResourceType
-from domain.resource_types.templates import ADMIN_TEMPLATE, ENDPOINT_SECURITY_INTENT
-from domain.resource_types.updates import DRIVER_UPDATE, FEATURE_UPDATE, QUALITY_UPDATE
+from domain.resource_types.templates import ADMIN_TEMPLATE, ADMX_FILE, ENDPOINT_SECURITY_INTENT
+from domain.resource_types.tenant_identity import DIRECTORY_ROLE, DOMAIN, ORGANIZATION
+from domain.resource_types.tenant_wide import (
+    BRANDING_PROFILE,
+    COMPLIANCE_PARTNER,
+    DEVICE_MANAGEMENT_PARTNER,
+    REMOTE_ASSISTANCE_PARTNER,
+    TENANT_SETTINGS,
+)
+from domain.resource_types.updates import (
+    DRIVER_UPDATE,
+    FEATURE_UPDATE,
+    QUALITY_UPDATE,
+    QUALITY_UPDATE_POLICY,
+)
 
 _ALL = (
     SETTINGS_CATALOG,
@@ -45,14 +87,21 @@ _ALL = (
     COMPLIANCE_SCRIPT,
     ENDPOINT_SECURITY_INTENT,
     ADMIN_TEMPLATE,
+    ADMX_FILE,
     POWERSHELL_SCRIPT,
     SHELL_SCRIPT,
     CUSTOM_ATTRIBUTE,
     REMEDIATION,
     ENROLLMENT_CONFIGURATION,
     AUTOPILOT_PROFILE,
+    AUTOPILOT_DEVICE,
+    APPLE_DEP,
+    APPLE_USER_ENROLLMENT,
+    APNS_CERTIFICATE,
+    MANAGED_GOOGLE_PLAY,
     FEATURE_UPDATE,
     QUALITY_UPDATE,
+    QUALITY_UPDATE_POLICY,
     DRIVER_UPDATE,
     FILTER,
     SCOPE_TAG,
@@ -60,15 +109,37 @@ _ALL = (
     DEVICE_CATEGORY,
     NOTIFICATION_TEMPLATE,
     TERMS_AND_CONDITIONS,
+    BRANDING_PROFILE,
     REUSABLE_SETTING,
+    HARDWARE_CONFIGURATION,
+    INVENTORY_POLICY,
+    TENANT_SETTINGS,
+    COMPLIANCE_PARTNER,
+    DEVICE_MANAGEMENT_PARTNER,
+    REMOTE_ASSISTANCE_PARTNER,
+    MANAGEMENT_CONDITION,
+    CLOUD_PC_PROVISIONING,
     APP_PROTECTION,
     APP_CONFIG_MANAGED_APP,
     APP_CONFIG_DEVICE,
     MOBILE_APP,
+    POLICY_SET,
+    VPP_TOKEN,
     CONDITIONAL_ACCESS_POLICY,
     NAMED_LOCATION,
+    AUTHENTICATION_CONTEXT,
+    AUTHENTICATION_STRENGTH,
+    TERMS_OF_USE,
+    AUTHORIZATION_POLICY,
+    SECURITY_DEFAULTS,
+    AUTHENTICATION_METHODS_POLICY,
+    CROSS_TENANT_ACCESS,
+    ADMIN_CONSENT_REQUEST,
     GROUP,
     ENTRA_ROLE,
+    DIRECTORY_ROLE,
+    ORGANIZATION,
+    DOMAIN,
 )
 
 RESOURCE_TYPES: MappingProxyType[str, ResourceType] = MappingProxyType(

@@ -40,6 +40,11 @@ def is_annotation(name: str) -> bool:
     return "@odata." in name or name.startswith(("#microsoft.graph.", "@microsoft.graph."))
 
 
+def preview_only(order: int, reason: str) -> RestoreRule:
+    """Return the rule of a type that is compared and not written."""
+    return RestoreRule(level=RestoreLevel.PREVIEW_ONLY, order=order, reason=reason)
+
+
 def full_restore(order: int) -> RestoreRule:
     """Return the rule of a type that can be created and updated."""
     return RestoreRule(level=RestoreLevel.FULL, order=order)

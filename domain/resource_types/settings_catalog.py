@@ -1,4 +1,4 @@
-"""Policies made of setting instances: settings catalog, Linux compliance, reusable settings.
+"""Policies of setting instances: settings catalog, Linux compliance, inventory, reusable settings.
 
 Endpoint security, baselines, LAPS, Windows Hello and Defender are settings-catalog policies too;
 their template family tells which (api.md a.1).
@@ -8,6 +8,7 @@ from domain.resource_types.rules import (
     ASSIGNED_VOLATILE,
     COMMON_VOLATILE,
     EXPANDED_ASSIGNMENTS,
+    READ_ASSIGNMENTS,
     SCOPE_TAGS_UNORDERED,
     USUAL_UNORDERED,
     full_restore,
@@ -106,6 +107,27 @@ COMPLIANCE_POLICY_V2 = ResourceType(
     service_area=ServiceArea.DEVICE_CONFIGURATION,
     restore=full_restore(100),
     export_folder="compliance-policies-v2",
+)
+
+# Peers expand settings alone here, so assignments are read from their own path (api.md a.1).
+INVENTORY_POLICY = ResourceType(
+    key="inventoryPolicy",
+    label="Inventory policy",
+    odata_type="#microsoft.graph.deviceManagementConfigurationPolicy",
+    list_path="/deviceManagement/inventoryPolicies",
+    item=ItemRead(query="$expand=settings"),
+    follow_ups=(_SETTINGS, READ_ASSIGNMENTS),
+    name_property="name",
+    volatile=(*ASSIGNED_VOLATILE, "settingCount", "creationSource"),
+    unordered=(*USUAL_UNORDERED, _SETTINGS_UNORDERED),
+    positional_ids=("settings",),
+    secrets=_SETTING_SECRETS,
+    not_captured=_SETTING_NOT_CAPTURED,
+    permission_read="DeviceManagementConfiguration.Read.All",
+    permission_write="DeviceManagementConfiguration.ReadWrite.All",
+    service_area=ServiceArea.DEVICE_CONFIGURATION,
+    restore=full_restore(100),
+    export_folder="inventory-policies",
 )
 
 # The list hides `settingInstance` unless a `$select` names it, and a `$select` would drop every

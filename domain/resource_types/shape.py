@@ -39,6 +39,7 @@ class RestoreLevel(StrEnum):
 
     FULL = "full"  # create and update
     CREATE_ONLY = "create_only"  # create; an existing one is not changed
+    UPDATE_ONLY = "update_only"  # change; Graph creates none (settings of the tenant, tokens)
     PREVIEW_ONLY = "preview_only"  # compare only, for the reason given
 
 
@@ -52,7 +53,9 @@ class FollowUp:
         answer lacks it or holds a part.
     element_path: each element is replaced by the answer of this path (its list form is short).
     nested: navigation properties of each element, their paths below `path`/{id of the element}.
-    single: the answer is one object, not a collection.
+    single: the answer is one object, not a collection; null if there is none (204, `@odata.null`).
+    optional: a 404 to a single one means that there is none, too.
+    id_property: property of each element that the paths of `nested` name it by.
     counted_by: property of the document with the number of elements; more than came inline means
         that the inline answer was a page (api.md d.1).
     only_if_positive: read only if one of these numeric properties is above zero.
@@ -65,6 +68,8 @@ class FollowUp:
     element_path: str | None = None
     nested: tuple["FollowUp", ...] = ()
     single: bool = False
+    optional: bool = False
+    id_property: str = "id"
     counted_by: str | None = None
     only_if_positive: tuple[str, ...] = ()
 
@@ -121,12 +126,14 @@ class NotCapturedRule:
     """A value that Graph keeps to itself (D9): null, missing, masked, or a reference to it.
 
     It holds where `property` stands in an object whose sibling `when_property` has one of
-    `when_values`. masked: only if the value is null, missing or asterisks; otherwise always.
+    `when_values`; without such a sibling, at the path pattern `path`. masked: only if the value is
+    null, missing or asterisks; otherwise always.
     """
 
     property: str
-    when_property: str
-    when_values: frozenset[object]
+    when_property: str | None = None
+    when_values: frozenset[object] = frozenset()
+    path: str | None = None
     masked: bool = False
 
 
@@ -151,6 +158,17 @@ class RestoreRule:
     preview_only_types: frozenset[str] = frozenset()
 
 
+class Singleton(StrEnum):
+    """A type of which a tenant has one object: its list path answers with the object itself.
+
+    The object is known by the id it has, or else by the last segment of its path. The value says
+    what a 404 means (docs/extending.md).
+    """
+
+    ALWAYS = "always"  # every tenant has it: a 404 is a failure, and deletes nothing
+    MAY_BE_ABSENT = "may_be_absent"  # a 404 with Graph's own code says that it is not set up
+
+
 def _every_document(_document: Document) -> bool:
     return True
 
@@ -169,7 +187,9 @@ class ResourceType:
     one that was captured is read on for as long as it exists. name_property: display name.
     volatile: patterns left out of the canonical form. positional_ids: lists whose element ids are
     positions. permission_*: least application permission. export_folder: folder of an export.
-    in_backups: part of a backup unless a schedule says otherwise. is_foundation: others refer to
+    singleton: how the list path answers if there is one object only; null for collections.
+    in_backups: part of a backup unless a schedule says otherwise; left_out_reason: why not, for the
+    documentation. is_foundation: others refer to
     it, so a schedule may back it up along with whatever it names (behaviour section 5).
     by_reference: its objects are those that others refer to, read by their ids after everything
     else; one that nothing refers to any more leaves the sets without a deletion (decision 0005).
@@ -198,7 +218,9 @@ class ResourceType:
     positional_ids: tuple[str, ...] = ()
     secrets: tuple[SecretRule, ...] = ()
     not_captured: tuple[NotCapturedRule, ...] = ()
+    singleton: Singleton | None = None
     in_backups: bool = True
+    left_out_reason: str | None = None
     is_foundation: bool = False
     by_reference: bool = False
 
@@ -208,6 +230,13 @@ class ResourceType:
         if self.service_area is ServiceArea.CONDITIONAL_ACCESS:
             return Lane.CONDITIONAL_ACCESS
         return Lane.DIRECTORY if self.service_area is ServiceArea.DIRECTORY else Lane.INTUNE
+
+    def object_id_of(self, document: Document) -> object:
+        """Return the id of a list entry: its own, or of a singleton without one the path's end."""
+        own = document.get("id")
+        if self.singleton is not None and not own:
+            return self.list_path.rsplit("/", 1)[-1]
+        return own
 
     def item_collection(self, odata_type: str | None) -> str:
         """Return the collection path from which an object of this `@odata.type` is read whole."""

@@ -1,4 +1,4 @@
-"""Windows update profiles: feature, quality and driver updates."""
+"""Windows update profiles: feature, quality (with its newer sibling) and driver updates."""
 
 from domain.resource_types.rules import (
     ASSIGNED_VOLATILE,
@@ -41,6 +41,23 @@ QUALITY_UPDATE = ResourceType(
     service_area=ServiceArea.DEVICE_CONFIGURATION,
     restore=full_restore(100),
     export_folder="quality-updates",
+)
+
+# The newer sibling of quality update profiles: hotpatch (note of qualityUpdate in api.md a.1).
+QUALITY_UPDATE_POLICY = ResourceType(
+    key="qualityUpdatePolicy",
+    label="Quality update policy (hotpatch)",
+    odata_type="#microsoft.graph.windowsQualityUpdatePolicy",
+    list_path="/deviceManagement/windowsQualityUpdatePolicies",
+    list_query="$expand=assignments",
+    follow_ups=(EXPANDED_ASSIGNMENTS,),
+    volatile=ASSIGNED_VOLATILE,
+    unordered=USUAL_UNORDERED,
+    permission_read=_READ,
+    permission_write=_WRITE,
+    service_area=ServiceArea.DEVICE_CONFIGURATION,
+    restore=full_restore(100),
+    export_folder="quality-update-policies",
 )
 
 DRIVER_UPDATE = ResourceType(

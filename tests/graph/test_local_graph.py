@@ -56,12 +56,41 @@ NOT_READ = {
     "endpointSecurityIntent": {"/categories"},
     "mobileApp": {"/relationships"},
     "entraRole": {"/isPrivileged", "/allowedPrincipalTypes"},
+    "group": {
+        "/createdDateTime",
+        "/mail",
+        "/renewedDateTime",
+        "/securityIdentifier",
+        "/proxyAddresses",
+        "/members",
+        "/owners",
+        "/transitiveMembers",
+    },
+}
+# At least two objects of every type, and at least one object without each optional part.
+COUNTS = {
+    "groupPolicyUploadedDefinitionFiles": 2,
+    "depOnboardingSettings": 3,
+    "appleUserInitiatedEnrollmentProfiles": 2,
+    "windowsQualityUpdatePolicies": 3,
+    "intuneBrandingProfiles": 4,
+    "hardwareConfigurations": 2,
+    "inventoryPolicies": 3,
+    "managementConditions": 3,
+    "deviceManagementPartners": 2,
+    "provisioningPolicies": 2,
+    "policySets": 3,
+    "vppTokens": 2,
+    "authenticationStrengthPolicies": 5,
+    "agreements": 2,
+    "roleDefinitions": 13,
+    "roleAssignments": 4,
 }
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def service() -> AsyncIterator[GraphService]:
-    async with running_graph(GraphConfig(budget_scale=0, tenants=1)) as running:
+    async with running_graph(GraphConfig(budget_scale=0, tenants=1, counts=COUNTS)) as running:
         yield running
 
 
@@ -144,6 +173,7 @@ async def test_type_is_read_whole_and_equal_to_the_service_s_own_truth(
     expected = {object_id for object_id, whole in truth.items() if entry.belongs(whole)}
     found = {item.object_id: item for item in await read_all(local, key)}
     assert set(found) == expected
+    assert expected
     for object_id, item in found.items():
         assert item.failure is None
         assert item.document is not None
@@ -353,8 +383,9 @@ async def test_write_app_captures_encrypted_values(service: GraphService) -> Non
 @pytest.mark.skipif(not EXPORTS.exists(), reason="the shared exports are not here")
 async def test_real_exports_are_read_back_as_they_were_loaded() -> None:
     async with running_graph(GraphConfig(budget_scale=0, tenants=1)) as service:
-        for key in RESOURCE_TYPES:
-            service.control.clear_collection(TENANT, collection_of(key))
+        for entry in RESOURCE_TYPES.values():
+            if entry.singleton is None:
+                service.control.clear_collection(TENANT, collection_of(entry.key))
         rows = service.control.load_exports(TENANT, str(EXPORTS / "policies"))
         loaded = [row for row in rows if row["status"] == "loaded"]
         assert len(loaded) > 150
@@ -370,4 +401,4 @@ async def test_real_exports_are_read_back_as_they_were_loaded() -> None:
                 if RESOURCE_TYPES[key].belongs(whole):
                     document = found[object_id].document
                     assert document is not None
-                    assert differences(whole, document) == []
+                    assert set(differences(whole, document)) <= NOT_READ.get(key, set())

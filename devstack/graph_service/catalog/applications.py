@@ -120,5 +120,12 @@ COLLECTIONS = (
             Navigation(name="assignments", on_list=ListExpand.EMPTY),
         ),
     ),
-    app_management("vppTokens", "vppToken", SERVICE_CONFIG, in_v1=True, creatable=False),
+    app_management(
+        "vppTokens",
+        "vppToken",
+        SERVICE_CONFIG,
+        in_v1=True,
+        creatable=False,
+        write_only=("token",),
+    ),
 )

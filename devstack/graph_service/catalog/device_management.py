@@ -131,7 +131,7 @@ POLICIES = (
         "groupPolicyUploadedDefinitionFile",
         area=Area.ADMX,
         name="fileName",
-        null_in_list=("content",),
+        write_only=("content",),
     ),
     intune(
         "windowsFeatureUpdateProfiles", "windowsFeatureUpdateProfile", navigations=(ASSIGNMENTS,)
@@ -297,6 +297,7 @@ TENANT_WIDE = (
         navigations=(
             ASSIGNMENTS,
             Navigation(name="themeColorLogo", single=True),
+            Navigation(name="lightBackgroundLogo", single=True),
             Navigation(name="landingPageCustomizedImage", single=True),
         ),
         name="profileName",
@@ -310,6 +311,7 @@ TENANT_WIDE = (
         singleton=True,
         ids=IdStyle.NAMED,
         name="appleIdentifier",
+        write_only=("certificate",),
         undated=True,
     ),
     intune(

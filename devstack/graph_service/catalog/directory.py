@@ -50,7 +50,9 @@ def entra(
     return Collection(path=path, entity=entity, read=read, write=write, **more)
 
 
-def policy_singleton(name: str, entity: str, family: str) -> Collection:
+def policy_singleton(
+    name: str, entity: str, family: str, navigations: tuple[Navigation, ...] = ()
+) -> Collection:
     """A tenant-wide policy object under /policies that always exists."""
     return entra(
         f"policies/{name}",
@@ -58,10 +60,17 @@ def policy_singleton(name: str, entity: str, family: str) -> Collection:
         ("Policy.Read.All", f"Policy.ReadWrite.{family}"),
         (f"Policy.ReadWrite.{family}",),
         singleton=True,
+        navigations=navigations,
         ids=IdStyle.NAMED,
         undated=True,
     )
 
+
+PARTNERS = Navigation(
+    name="partners",
+    key="tenantId",
+    children=(Navigation(name="identitySynchronization", single=True, status_of_none=404),),
+)
 
 CONDITIONAL_ACCESS = (
     entra(
@@ -107,7 +116,12 @@ POLICY_OBJECTS = (
     policy_singleton(
         "authenticationMethodsPolicy", "authenticationMethodsPolicy", "AuthenticationMethod"
     ),
-    policy_singleton("crossTenantAccessPolicy", "crossTenantAccessPolicy", "CrossTenantAccess"),
+    policy_singleton(
+        "crossTenantAccessPolicy",
+        "crossTenantAccessPolicy",
+        "CrossTenantAccess",
+        (Navigation(name="default", single=True), PARTNERS),
+    ),
     policy_singleton("adminConsentRequestPolicy", "adminConsentRequestPolicy", "ConsentRequest"),
     entra(
         "identityGovernance/termsOfUse/agreements",

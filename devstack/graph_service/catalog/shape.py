@@ -63,6 +63,8 @@ class Navigation:
     single: bool = False  # one object instead of a list
     on_list: ListExpand = ListExpand.ALLOWED
     inline: bool = False  # always part of its parent; $expand changes nothing
+    key: str = "id"  # property of an element that a path names it by
+    status_of_none: int = 204  # what the path of a single object answers when there is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,7 @@ class Collection:
     refuse_top_above: bool = False  # directory style: a larger $top is a 400, not capped
     cosmos_token: bool = False  # double-encoded token, count and tips on the page
     null_in_list: tuple[str, ...] = ()
+    write_only: tuple[str, ...] = ()  # taken in bodies, null in every answer
     absent_in_list: tuple[str, ...] = ()  # present in list only when named in $select
     beta_only: tuple[str, ...] = ()  # properties that v1.0 does not have
     filterable: frozenset[str] | None = None  # None: any property

@@ -163,6 +163,16 @@ def authentication_strength(world: World, index: int) -> Document:
         "allowedCombinations": draw.some(
             ("windowsHelloForBusiness", "fido2", "x509CertificateMultiFactor"), 1, 3
         ),
+        "combinationConfigurations": [] if index < 3 else [_fido_keys(draw)],
+    }
+
+
+def _fido_keys(draw: Draw) -> Document:
+    return {
+        "@odata.type": "#microsoft.graph.fido2CombinationConfiguration",
+        "id": draw.guid(),
+        "appliesToCombinations": ["fido2"],
+        "allowedAAGUIDs": [draw.guid(), draw.guid()],
     }
 
 
@@ -187,6 +197,8 @@ def agreement(world: World, index: int) -> Document:
                 "language": "en",
                 "isDefault": True,
                 "isMajorVersion": False,
+                "createdDateTime": draw.moment(),
+                "fileData": None,
             }
         ],
     }

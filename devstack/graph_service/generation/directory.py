@@ -52,11 +52,12 @@ def _people(world: World, draw: Draw) -> Document:
     total = world.count("users")
     size = min(total, draw.skewed(6, 60, MAXIMUM_GENERATED_MEMBERS))
     start = draw.number(0, max(0, total - 1))
-    members = [_user_reference(world, (start + i) % total) for i in range(size)] if total else []
+    members = [user_reference(world, (start + i) % total) for i in range(size)] if total else []
     return {"members": members, "owners": members[:1], "transitiveMembers": members}
 
 
-def _user_reference(world: World, index: int) -> Document:
+def user_reference(world: World, index: int) -> Document:
+    """A user as a member is shown."""
     identifier = world.id_of("users", index)
     return {
         "@odata.type": "#microsoft.graph.user",
@@ -115,6 +116,11 @@ def organization(world: World, _index: int) -> Document:
         "tenantType": "AAD",
         "onPremisesSyncEnabled": None,
         "technicalNotificationMails": [f"it@{world.domain}"],
+        "businessPhones": ["+43 1 0000000"],
+        "city": "Graz",
+        "preferredLanguage": "de",
+        "onPremisesLastSyncDateTime": None,
+        "directorySizeQuota": {"used": 100 + world.count("groups"), "total": 300_000},
         "verifiedDomains": [{"name": world.domain, "isDefault": True, "isInitial": True}],
         "assignedPlans": [
             {"service": "SCO", "capabilityStatus": "Enabled", "servicePlanId": Draw("plan").guid()}
@@ -132,6 +138,10 @@ def domain(world: World, index: int) -> Document:
         "isInitial": index == 0,
         "isRoot": True,
         "isVerified": True,
+        "availabilityStatus": None,
+        "passwordNotificationWindowInDays": 14,
+        "passwordValidityPeriodInDays": 2147483647,
+        "state": None,
         "supportedServices": ["Email", "Intune"],
     }
 
@@ -155,49 +165,124 @@ def authorization_policy(world: World, _index: int) -> Document:
     }
 
 
-def security_defaults(_world: World, _index: int) -> Document:
+def security_defaults(world: World, _index: int) -> Document:
     """The security defaults singleton."""
     return {
-        "id": "00000000-0000-0000-0000-000000000005",
+        "id": world.id_of("identitySecurityDefaultsEnforcementPolicy", 0),
         "displayName": "Security Defaults",
         "description": "Security defaults protect against common attacks.",
         "isEnabled": False,
     }
 
 
-def authentication_methods(_world: World, _index: int) -> Document:
-    """The authentication methods singleton."""
+def authentication_methods(world: World, _index: int) -> Document:
+    """The authentication methods singleton; the methods come along without being asked for."""
+    everyone: Document = {"targetType": "group", "id": "all_users", "isRegistrationRequired": False}
+    some = {**everyone, "id": world.pick_id(Draw("methods"), "groups") or "all_users"}
     return {
         "id": "authenticationMethodsPolicy",
         "displayName": "Authentication Methods Policy",
         "policyVersion": "1.5",
         "policyMigrationState": "migrationComplete",
+        "reconfirmationInDays": None,
+        "lastModifiedDateTime": "2026-02-03T10:00:00Z",
+        "registrationEnforcement": {
+            "authenticationMethodsRegistrationCampaign": {
+                "snoozeDurationInDays": 1,
+                "enforceRegistrationAfterAllowedSnoozes": True,
+                "state": "default",
+                "excludeTargets": [],
+                "includeTargets": [
+                    {
+                        "id": "all_users",
+                        "targetType": "group",
+                        "targetedAuthenticationMethod": "microsoftAuthenticator",
+                    }
+                ],
+            }
+        },
         "authenticationMethodConfigurations": [
             {
                 "@odata.type": "#microsoft.graph.fido2AuthenticationMethodConfiguration",
                 "id": "Fido2",
-            }
+                "state": "enabled",
+                "isSelfServiceRegistrationAllowed": True,
+                "isAttestationEnforced": True,
+                "keyRestrictions": {
+                    "isEnforced": False,
+                    "enforcementType": "block",
+                    "aaGuids": [],
+                },
+                "excludeTargets": [],
+                "includeTargets": [everyone],
+            },
+            {
+                "@odata.type": "#microsoft.graph.smsAuthenticationMethodConfiguration",
+                "id": "Sms",
+                "state": "disabled",
+                "excludeTargets": [],
+                "includeTargets": [some],
+            },
         ],
     }
 
 
-def cross_tenant_access(_world: World, _index: int) -> Document:
-    """The cross-tenant access singleton."""
+def cross_tenant_access(world: World, _index: int) -> Document:
+    """The cross-tenant access singleton with its default and its partners."""
+    draw = world.draw("crossTenantAccessPolicy", 0)
     return {
         "id": "crossTenantAccessPolicy",
         "displayName": "CrossTenantAccessPolicy",
-        "allowedCloudEndpoints": [],
+        "allowedCloudEndpoints": ["microsoftonline.us"],
+        "default": {
+            "isServiceDefault": False,
+            "inboundTrust": {"isMfaAccepted": draw.chance(0.5)},
+            "b2bCollaborationInbound": _everybody("allowed"),
+            "b2bCollaborationOutbound": _everybody("allowed"),
+            "b2bDirectConnectInbound": _everybody("blocked"),
+            "b2bDirectConnectOutbound": _everybody("blocked"),
+        },
+        "partners": [_partner(draw, number) for number in range(draw.number(1, 3))],
     }
 
 
-def admin_consent(_world: World, _index: int) -> Document:
-    """The admin consent request singleton."""
+def _everybody(access: str) -> Document:
     return {
-        "id": "adminConsentRequestPolicy",
+        "usersAndGroups": {
+            "accessType": access,
+            "targets": [{"target": "AllUsers", "targetType": "user"}],
+        },
+        "applications": {
+            "accessType": access,
+            "targets": [{"target": "AllApplications", "targetType": "application"}],
+        },
+    }
+
+
+def _partner(draw: Draw, number: int) -> Document:
+    tenant_id = draw.guid()
+    sync = {"displayName": "Fabrikam", "tenantId": tenant_id, "userSyncInbound": None}
+    return {
+        "tenantId": tenant_id,
+        "isServiceProvider": draw.chance(0.3),
+        "isInMultiTenantOrganization": False,
+        "inboundTrust": None,
+        "b2bCollaborationInbound": _everybody("allowed"),
+        "b2bCollaborationOutbound": None,
+        "identitySynchronization": sync if number == 0 else None,
+    }
+
+
+def admin_consent(world: World, _index: int) -> Document:
+    """The admin consent request singleton; it has no id."""
+    reviewer = world.pick_id(world.draw("adminConsentRequestPolicy", 0), "users")
+    return {
         "isEnabled": True,
         "notifyReviewers": True,
         "remindersEnabled": True,
         "requestDurationInDays": 30,
         "version": 0,
-        "reviewers": [],
+        "reviewers": [
+            {"query": f"/users/{reviewer}", "queryType": "MicrosoftGraph", "queryRoot": None}
+        ],
     }

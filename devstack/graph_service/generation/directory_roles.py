@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devstack.graph_service.generation.directory import user_reference
 from devstack.graph_service.generation.draw import Document, Draw, names, stable_guid
 from devstack.graph_service.generation.profiles import BUILT_IN_DIRECTORY_ROLES
 from devstack.graph_service.generation.world import World
@@ -101,14 +102,17 @@ def assignment(world: World, index: int) -> Document:
 
 
 def activated_role(world: World, index: int) -> Document:
-    """A directoryRole: tenant id of its own, tied to a template."""
+    """A directoryRole: tenant id of its own, tied to a template, with its members."""
+    draw = world.draw("directoryRoles", index)
+    people = world.count("users")
+    members = [draw.number(0, people - 1) for _ in range(draw.number(0, 4))] if people else []
     return {
         "id": world.id_of("directoryRoles", index),
         "deletedDateTime": None,
         "description": "",
         "displayName": "Directory Readers" if index == PARENT else _name(index),
         "roleTemplateId": stable_guid("directory role template", index),
-        "members": [],
+        "members": [user_reference(world, number) for number in sorted(set(members))],
     }
 
 

@@ -202,8 +202,18 @@ def autopilot_device(world: World, index: int) -> Document:
         "lastContactedDateTime": draw.moment(),
         "displayName": "",
         "azureActiveDirectoryDeviceId": draw.guid(),
+        "azureAdDeviceId": draw.guid(),
         "managedDeviceId": draw.guid(),
         "deploymentProfileAssignmentStatus": "assignedUnkownSyncState",
+        "deploymentProfileAssignmentDetailedStatus": "none",
+        "deploymentProfileAssignedDateTime": draw.moment(),
+        "purchaseOrderIdentifier": "",
+        "productKey": "",
+        "addressableUserName": "",
+        "userPrincipalName": f"person{draw.number(1, 40)}@{world.domain}",
+        "resourceName": "",
+        "skuNumber": "",
+        "systemFamily": "",
     }
 
 
@@ -226,19 +236,37 @@ def apple_onboarding(world: World, index: int) -> Document:
         "shareTokenWithSchoolDataSyncService": False,
         "roleScopeTagIds": ["0"],
         "enrollmentProfiles": [
-            {
-                "@odata.type": f"{GRAPH}depIOSEnrollmentProfile",
-                "id": f"{world.id_of(key, index)}_{draw.guid()}",
-                "displayName": policy_name(draw, "Apple enrolment", number),
-                "description": draw.sentence(3, 6),
-                "requiresUserAuthentication": draw.chance(0.5),
-                "isDefault": number == 0,
-                "supervisedModeEnabled": True,
-                "isMandatory": True,
-            }
+            _apple_profile(draw, world.id_of(key, index), number)
             for number in range(draw.number(1, 3))
         ],
     }
+
+
+def _apple_profile(draw: Draw, token: str, number: int) -> Document:
+    profile: Document = {
+        "@odata.type": f"{GRAPH}depIOSEnrollmentProfile",
+        "id": f"{token}_{draw.guid()}",
+        "displayName": policy_name(draw, "Apple enrolment", number),
+        "description": draw.sentence(3, 6),
+        "requiresUserAuthentication": draw.chance(0.5),
+        "configurationEndpointUrl": "https://enroll.example/profile",
+        "enableAuthenticationViaCompanyPortal": False,
+        "requireCompanyPortalOnSetupAssistantEnrolledDevices": False,
+        "isDefault": number == 0,
+        "supervisedModeEnabled": True,
+        "isMandatory": True,
+        "supportDepartment": draw.title(1),
+        "supportPhoneNumber": "",
+        "deviceNameTemplate": "",
+        "enabledSkipKeys": draw.some(("AppleID", "Biometric", "Privacy", "Siri"), 1, 4),
+        "enrollmentTimeAzureAdGroupIds": [],
+    }
+    if number == 1:
+        profile["@odata.type"] = f"{GRAPH}depMacOSEnrollmentProfile"
+        profile["adminAccountUserName"] = "localadmin"
+        profile["adminAccountPassword"] = draw.guid()
+        profile["fileVaultDisabled"] = draw.chance(0.5)
+    return profile
 
 
 def apple_user_profile(world: World, index: int) -> Document:
@@ -251,7 +279,7 @@ def apple_user_profile(world: World, index: int) -> Document:
         "displayName": policy_name(draw, "Apple user", index),
         "description": draw.sentence(3, 8),
         "defaultEnrollmentType": "device",
-        "availableEnrollmentTypeOptions": [],
+        "availableEnrollmentTypeOptions": [{"ownerType": "company", "enrollmentType": "device"}],
         "priority": index + 1,
         "platform": "ios",
         **dates(draw),

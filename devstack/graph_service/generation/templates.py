@@ -121,6 +121,15 @@ def admx_file(world: World, index: int) -> Document:
         "content": None,
         "uploadDateTime": draw.moment(),
         "defaultLanguageCode": "en-US",
+        "groupPolicyUploadedLanguageFiles": [
+            {
+                "fileName": f"{draw.words(1)}{index}.adml",
+                "languageCode": "en-US",
+                "content": None,
+                "id": draw.guid(),
+                "lastModifiedDateTime": draw.moment(),
+            }
+        ],
     }
 
 

@@ -11,6 +11,7 @@ from devstack.graph_service.generation.parts import (
     image,
     policy_name,
     scope_tags,
+    target,
 )
 from devstack.graph_service.generation.profiles import BUILT_IN_INTUNE_ROLES
 from devstack.graph_service.generation.world import World
@@ -197,7 +198,14 @@ def branding(world: World, index: int) -> Document:
         "enrollmentAvailability": "availableWithPrompts",
         "disableClientTelemetry": False,
         "roleScopeTagIds": ["0"],
+        "customPrivacyMessage": draw.sentence(4, 9),
+        "companyPortalBlockedActions": [
+            {"platform": "windows10AndLater", "ownerType": "company", "action": "remove"}
+        ],
+        "showAzureADEnterpriseApps": draw.chance(0.5),
+        "showOfficeWebApps": draw.chance(0.5),
         "themeColorLogo": image(draw, 1000, 4000),
+        "lightBackgroundLogo": image(draw, 1000, 4000) if draw.chance(0.5) else None,
         "landingPageCustomizedImage": image(draw, 1000, 8000),
         "assignments": [] if index == 0 else assignments(world, draw, identifier),
     }
@@ -229,10 +237,15 @@ def management_condition(world: World, index: int) -> Document:
         "displayName": policy_name(draw, "Location", index),
         "uniqueName": draw.words(1),
         "description": draw.sentence(3, 6),
-        **dates(draw),
+        "createdDateTime": draw.moment(),
+        "modifiedDateTime": draw.moment(),
         "eTag": f'"{draw.guid()}"',
         "applicablePlatforms": ["windows10AndLater"],
         "ipV4Prefix": f"10.{draw.number(0, 255)}.0.0/16",
+        "ipV4Gateway": f"10.{draw.number(0, 255)}.0.1",
+        "ipV4DHCPServer": f"10.{draw.number(0, 255)}.0.2",
+        "ipV4DNSServerList": [f"10.{draw.number(0, 255)}.0.3"],
+        "dnsSuffixList": [world.domain],
         "assignments": assignments(world, draw, identifier),
     }
 
@@ -252,6 +265,11 @@ def compliance_partner(world: World, index: int) -> Document:
         "partnerState": draw.pick(("unknown", "enabled")),
         "lastHeartbeatDateTime": draw.moment(),
         "macOsOnboarded": draw.chance(0.5),
+        "androidOnboarded": draw.chance(0.5),
+        "iosOnboarded": draw.chance(0.5),
+        "macOsEnrollmentAssignments": [{"target": target(world, draw)}],
+        "androidEnrollmentAssignments": [],
+        "iosEnrollmentAssignments": [],
     }
 
 
@@ -264,6 +282,11 @@ def management_partner(world: World, index: int) -> Document:
         "partnerState": draw.pick(("unknown", "enabled")),
         "lastHeartbeatDateTime": draw.moment(),
         "isConfigured": draw.chance(0.5),
+        "partnerAppType": "singleTenantApp",
+        "singleTenantAppId": draw.guid(),
+        "whenPartnerDevicesWillBeRemovedDateTime": None,
+        "whenPartnerDevicesWillBeMarkedAsNonCompliantDateTime": None,
+        "groupsRequiringPartnerEnrollment": [{"target": target(world, draw)}],
     }
 
 
@@ -274,6 +297,8 @@ def assistance_partner(world: World, index: int) -> Document:
     return {
         **_partner(world, key, index),
         "onboardingStatus": draw.pick(("notOnboarded", "onboarded")),
+        "onboardingUrl": f"https://assist.example/{draw.words(1)}",
+        "onboardingRequestExpiryDateTime": None,
         "lastConnectionDateTime": draw.moment(),
     }
 
@@ -359,6 +384,13 @@ def cloud_pc_policy(world: World, index: int) -> Document:
         "id": identifier,
         "displayName": policy_name(draw, "Cloud PC", index),
         "description": draw.sentence(3, 6),
+        **dates(draw),
+        "createdBy": f"admin1@{world.domain}",
+        "lastModifiedBy": f"admin{draw.number(1, 9)}@{world.domain}",
+        "cloudPcNamingTemplate": "CPC-%USERNAME:5%-%RAND:5%",
+        "gracePeriodInHours": 168,
+        "localAdminEnabled": draw.chance(0.3),
+        "managedBy": "windows365",
         "imageId": "microsoftwindowsdesktop_windows-ent-cpc_win11-24h2-ent-cpc",
         "imageDisplayName": "Windows 11 Enterprise 24H2",
         "imageType": "gallery",
@@ -372,9 +404,8 @@ def cloud_pc_policy(world: World, index: int) -> Document:
 
 
 def tenant_settings(_world: World, _index: int) -> Document:
-    """The deviceManagementSettings singleton."""
+    """The deviceManagementSettings singleton: a complex property, so it has no id."""
     return {
-        "id": "settings",
         "deviceComplianceCheckinThresholdDays": 30,
         "isScheduledActionEnabled": True,
         "secureByDefault": True,
@@ -388,14 +419,16 @@ def tenant_settings(_world: World, _index: int) -> Document:
 
 def push_certificate(world: World, _index: int) -> Document:
     """The Apple push certificate singleton; carries an Apple ID."""
-    draw = world.draw("applePushNotificationCertificate", 0)
+    key = "applePushNotificationCertificate"
+    draw = world.draw(key, 0)
     return {
-        "id": draw.guid(),
+        "id": world.id_of(key, 0),
         "appleIdentifier": f"apple@{world.domain}",
         "topicIdentifier": f"com.apple.mgmt.External.{draw.guid()}",
         "lastModifiedDateTime": draw.moment(),
         "expirationDateTime": "2027-02-01T00:00:00Z",
         "certificateUploadStatus": None,
+        "certificateUploadFailureReason": None,
         "certificateSerialNumber": draw.guid()[:16].upper(),
         "certificate": None,
     }
@@ -414,6 +447,15 @@ def managed_play(world: World, _index: int) -> Document:
         "lastModifiedDateTime": draw.moment(),
         "enrollmentTarget": "all",
         "deviceOwnerManagementEnabled": True,
-        "companyCodes": [],
+        "managedGooglePlayEnterpriseType": "managedGooglePlayAccount",
+        "managedGooglePlayInitialScopeTagIds": ["0"],
+        "targetGroupIds": [],
+        "companyCodes": [
+            {
+                "enrollmentToken": draw.guid()[:20].upper(),
+                "qrCodeContent": draw.base64_bytes(60),
+                "qrCodeImage": image(draw, 500, 900),
+            }
+        ],
         "androidDeviceOwnerFullyManagedEnrollmentEnabled": False,
     }

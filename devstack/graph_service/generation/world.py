@@ -13,6 +13,9 @@ from devstack.graph_service.generation.profiles import (
     count_of,
 )
 
+# The same in every tenant.
+SECURITY_DEFAULTS_ID = "00000000-0000-0000-0000-000000000005"
+
 
 class World:
     """Pure functions of (seed, tenant number): nothing here changes after it was made.
@@ -98,6 +101,10 @@ class World:
     def _named_id(self, collection: Collection, index: int) -> str:
         if collection.key == "organization":
             return self.tenant_id
+        if collection.key == "applePushNotificationCertificate":
+            return stable_guid(self.seed, self.tenant, collection.key)
+        if collection.key == "identitySecurityDefaultsEnforcementPolicy":
+            return SECURITY_DEFAULTS_ID
         if collection.key == "domains":
             return self.domain if index == 0 else f"{self.label.lower()}{index}.example"
         return collection.key
