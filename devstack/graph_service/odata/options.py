@@ -66,7 +66,8 @@ def parse_options(query: str) -> QueryOptions:
     """Options of an encoded query string."""
     values: dict[str, str] = {}
     raw: list[tuple[str, str]] = []
-    for pair in query.split("&"):
+    # IntuneCD doubles the question mark of one request; its users have what it asks for.
+    for pair in query.lstrip("?").split("&"):
         if not pair:
             continue
         name, _, value = pair.partition("=")
