@@ -26,6 +26,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+# `.invalid` resolves nowhere (RFC 2606).
+_NOWHERE = "postgresql://database.invalid/none"
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -247,8 +249,20 @@ class SettingReference:
 
 def load_settings() -> Settings:
     """Read the environment; raises SettingsError."""
+    return _settings()
+
+
+def load_settings_without_database() -> Settings:
+    """Read the environment for work that touches no database; raises SettingsError.
+
+    DATABASE_URL leads nowhere then, whatever the environment says.
+    """
+    return _settings(DATABASE_URL=_NOWHERE)
+
+
+def _settings(**given: Any) -> Settings:
     try:
-        return Settings()
+        return Settings(**given)
     except ValidationError as error:
         # Raised outside the handler's chain: pydantic's message quotes values.
         problems = tuple(_problem(detail) for detail in error.errors(include_url=False))

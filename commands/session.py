@@ -130,7 +130,7 @@ def execute(work: Callable[[Session], Awaitable[None]], options: Options) -> Non
         from commands.local.environment import load_surroundings
 
         surroundings = load_surroundings(screen)
-        _quiet_libraries()
+        quiet_libraries()
         from services.assembly import open_services
 
         async with open_services(surroundings.settings, application_name="tenantops") as services:
@@ -168,7 +168,8 @@ def _entitled(principal: "StoredPrincipal", needed: "Capability") -> "StoredPrin
     return principal
 
 
-def _quiet_libraries() -> None:
+def quiet_libraries() -> None:
+    """Keep what libraries would say away from the screen."""
     import logging
 
     from services.process.logs import log_stray_errors

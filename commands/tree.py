@@ -12,9 +12,11 @@ from typer.core import TyperCommand, TyperGroup
 
 Command = TyperCommand | TyperGroup
 
-# Name → purpose, in the order of the help; the module of a command is `commands.{name}`.
+# Name → purpose, in the order of the help; the module of a command is `commands.{name}`, apart from
+# those whose name Python keeps to itself.
 PURPOSES: Mapping[str, str] = {
     "demo": "Show it at work: a schedule fires, roles sync, changes are found by name.",
+    "try": "Read your own tenant into a folder: sign in, nothing to set up or register.",
     "dev": "Keep a development stack and a worker running.",
     "stack": "Start and stop PostgreSQL, Temporal and a local Graph on this machine.",
     "migrate": "Bring the database to the newest schema.",
@@ -30,6 +32,7 @@ PURPOSES: Mapping[str, str] = {
     "roles": "Directory role definitions: sync, list, and what changed.",
     "runs": "Operation runs: list, show, watch, cancel and retry them.",
 }
+_MODULES: Mapping[str, str] = {"try": "try_out"}
 
 
 class LazyRoot(TyperGroup):
@@ -62,7 +65,7 @@ class LazyRoot(TyperGroup):
 
 def load(name: str) -> Command:
     """Import the command or group of that name."""
-    app: typer.Typer = import_module(f"commands.{name}").app
+    app: typer.Typer = import_module(f"commands.{_MODULES.get(name, name)}").app
     command = cast("Command", typer.main.get_command(app))
     command.name = name
     for entry in (command, *getattr(command, "commands", {}).values()):
