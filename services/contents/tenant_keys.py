@@ -131,23 +131,23 @@ class TenantKeys:
         async with self._unwrapping[tenant_id]:
             return await self._cipher_of(tenant_id, keys)
 
-    async def replace(self, workspace_id: UUID, tenant_id: UUID) -> bool:
-        """Make another key the one in use; the old one only opens from now on.
+    async def replace_within(
+        self, connection: AsyncConnection, workspace_id: UUID, tenant_id: UUID
+    ) -> UUID | None:
+        """Make another key the one in use and return it; the old one only opens from now on.
 
-        False when an older key still lives: its rotation is to be finished first. Raises
+        None when an older key still lives: its rotation is to be finished first. Raises
         EncryptionKeyUnavailableError.
         """
-        async with self._engine.begin() as connection:
-            await rows.hold_wrapping(connection)
-            cipher = await self.cipher_within(connection, workspace_id, tenant_id)
-            if len(cipher.key_ids) > 1:
-                return False
-            # Of two at once one retires the key; the other finds it retired.
-            if not await rows.retire_key(connection, cipher.key_id, self._clock()):
-                return False
-            new = await self._wrapped(connection, tenant_id, cipher.fingerprint_key)
-            await rows.insert_key(connection, workspace_id, tenant_id, new, self._clock())
-            return True
+        await rows.hold_wrapping(connection)
+        cipher = await self.cipher_within(connection, workspace_id, tenant_id)
+        # Of two at once, one retires the key and the other finds it retired.
+        is_first = len(cipher.key_ids) == 1
+        if not is_first or not await rows.retire_key(connection, cipher.key_id, self._clock()):
+            return None
+        new = await self._wrapped(connection, tenant_id, cipher.fingerprint_key)
+        await rows.insert_key(connection, workspace_id, tenant_id, new, self._clock())
+        return new.id
 
     async def destroy(self, workspace_id: UUID, tenant_id: UUID) -> bool:
         """Destroy the tenant's keys, which erases everything encrypted with them."""
