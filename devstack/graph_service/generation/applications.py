@@ -84,11 +84,12 @@ def _specifics(  # noqa: PLR0911 - one per app type
                 "installExperience": {"runAsAccount": draw.pick(("system", "user"))},
             }
         case "iosStoreApp" | "iosVppApp":
-            return {
+            app = {
                 "bundleId": bundle,
                 "appStoreUrl": f"https://apps.apple.com/app/id{draw.number(10**8, 10**9)}",
                 "applicableDeviceType": {"iPad": True, "iPhoneAndIPod": True},
             }
+            return app if kind == "iosStoreApp" else {**app, **_purchased(draw)}
         case "androidManagedStoreApp":
             return {
                 "packageId": bundle,
@@ -204,6 +205,20 @@ def device_app_configuration(world: World, index: int) -> Document:
         "appSupportsOemConfig": draw.chance(0.2),
         "profileApplicability": "default",
         "connectedAppsEnabled": False,
+    }
+
+
+def _purchased(draw: Draw) -> Document:
+    """What an app has that was bought with an Apple volume purchase token."""
+    return {
+        "vppTokenId": draw.guid(),
+        "vppTokenAppleId": f"purchase@{draw.words(1)}.example",
+        "vppTokenAccountType": "business",
+        "vppTokenOrganizationName": draw.title(2),
+        "usedLicenseCount": draw.number(0, 40),
+        "totalLicenseCount": 50,
+        "licensingType": {"supportsUserLicensing": True, "supportsDeviceLicensing": True},
+        "revokeLicenseActionResults": [],
     }
 
 

@@ -45,7 +45,7 @@ def configuration(world: World, index: int) -> Document:
     if is_default:
         top["displayName"] = "All users and all devices"
     priority = 0 if is_default else index - len(DEFAULTS) + 1
-    body = _body(draw, suffix.removeprefix("Default"))
+    body = _body(world, draw, suffix.removeprefix("Default"))
     owner = top["id"]
     everyone = {
         "id": f"{owner}_default",
@@ -62,7 +62,7 @@ def configuration(world: World, index: int) -> Document:
     return {**kind, **top, "priority": priority, **body, "assignments": assigned}
 
 
-def _body(draw: Draw, kind: str) -> Document:
+def _body(world: World, draw: Draw, kind: str) -> Document:
     match kind:
         case "Limit":
             return {
@@ -95,7 +95,7 @@ def _body(draw: Draw, kind: str) -> Document:
                 "configurationManagerAgentCommandLineArgument": draw.words(3),
             }
         case _:
-            return _status_page(draw)
+            return _status_page(world, draw)
 
 
 def _restriction(draw: Draw) -> Document:
@@ -130,7 +130,7 @@ def _hello(draw: Draw) -> Document:
     }
 
 
-def _status_page(draw: Draw) -> Document:
+def _status_page(world: World, draw: Draw) -> Document:
     return {
         "@odata.type": f"{GRAPH}windows10EnrollmentCompletionPageConfiguration",
         "deviceEnrollmentConfigurationType": "windows10EnrollmentCompletionPageConfiguration",
@@ -141,7 +141,9 @@ def _status_page(draw: Draw) -> Document:
         "customErrorMessage": draw.sentence(4, 10),
         "installProgressTimeoutInMinutes": draw.number(30, 120),
         "allowDeviceUseOnInstallFailure": draw.chance(0.5),
-        "selectedMobileAppIds": [draw.guid() for _ in range(draw.number(0, 3))],
+        "selectedMobileAppIds": [
+            app for _ in range(draw.number(0, 3)) if (app := world.pick_id(draw, "mobileApps"))
+        ],
         "trackInstallProgressForAutopilotOnly": True,
         "disableUserStatusTrackingAfterFirstUser": True,
         "allowNonBlockingAppInstallation": False,
