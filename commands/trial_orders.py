@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from commands.connection_credentials import parse_cloud
 from commands.errors import InputError
 from commands.schedule_editing import checked_types
+from domain.references import GROUP, may_refer_to_groups
 from domain.resource_types.registry import RESOURCE_TYPES, backup_types
 from domain.resource_types.shape import ResourceType
 from graph.budgets import BudgetKey, LocalBudgets, limit_of
@@ -65,11 +66,16 @@ def trial_order(wishes: Wishes, former: TrialState | None) -> TrialOrder:
 
 
 def _chosen(types: str | None) -> Sequence[ResourceType]:
-    """Return the types in the order of the registry; those of a usual backup without a choice."""
+    """Return the types in the order of the registry; those of a usual backup without a choice.
+
+    The groups that they refer to come along, for their names.
+    """
     keys = checked_types(types, [entry.key for entry in backup_types()], "--types")
     if keys is None:
         return backup_types()
-    return [entry for key, entry in RESOURCE_TYPES.items() if key in keys]
+    chosen = [entry for key, entry in RESOURCE_TYPES.items() if key in keys]
+    needs_groups = GROUP not in keys and any(may_refer_to_groups(entry) for entry in chosen)
+    return [*chosen, RESOURCE_TYPES[GROUP]] if needs_groups else chosen
 
 
 def _endpoint(settings: Settings, cloud: Cloud) -> GraphEndpoint:

@@ -6,7 +6,7 @@ with secrets as keyed fingerprints, values that Graph keeps to itself apart (dec
 
 import hmac
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from domain.canonical import canonical_form, version_hash
@@ -15,6 +15,7 @@ from domain.diff import Change, diff
 from domain.export_names import file_stem
 from domain.export_payloads import decoded_files
 from domain.manifests import is_valid_object_id
+from domain.references import Reference, references_of
 from domain.resource_types.shape import ResourceType
 from domain.withheld_values import Reading, revealed_alone
 from graph.reading import ReadObject
@@ -32,7 +33,8 @@ class SeenObject:
 
     known: how it is now, or null with the `reason_code` why it was not read. differences: from the
     former document, null if that cannot be compared; `is_changed` says whether there are any at
-    all, `is_reading_alone` that only values which Graph may withhold came or went.
+    all, `is_reading_alone` that only values which Graph may withhold came or went. refers_to: what
+    the document names by id.
     """
 
     object_id: str
@@ -42,6 +44,7 @@ class SeenObject:
     is_changed: bool = False
     is_reading_alone: bool = False
     differences: Sequence[Change] | None = ()
+    refers_to: frozenset[Reference] = frozenset()
 
 
 class ObjectComparison:
@@ -90,7 +93,12 @@ class ObjectComparison:
         self, read: ReadObject, document: Mapping[str, Any], known: KnownObject
     ) -> SeenObject:
         former = self._former.get(read.object_id)
-        seen = SeenObject(object_id=read.object_id, odata_type=read.odata_type, known=known)
+        seen = SeenObject(
+            object_id=read.object_id,
+            odata_type=read.odata_type,
+            known=known,
+            refers_to=references_of(self._type.key, document),
+        )
         if former is None or former.hash == known.hash:
             return seen
         before = self._document_of(read.object_id, former)
@@ -100,13 +108,8 @@ class ObjectComparison:
         is_reading_alone = before is not None and self._is_reading_alone(
             Reading(before, former.not_captured), Reading(document, known.not_captured)
         )
-        return SeenObject(
-            object_id=read.object_id,
-            odata_type=read.odata_type,
-            known=known,
-            is_changed=True,
-            is_reading_alone=is_reading_alone,
-            differences=differences,
+        return replace(
+            seen, is_changed=True, is_reading_alone=is_reading_alone, differences=differences
         )
 
     def _document_of(self, object_id: str, former: KnownObject) -> dict[str, Any] | None:

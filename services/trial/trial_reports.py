@@ -15,6 +15,7 @@ from services.trial.trial_state import KnownObject, KnownType, TrialChange
 from services.trial.type_readings import TypeEnding
 
 _DENIED = ProviderReason.PERMISSION_DENIED.value
+_DANGLING = "reference_dangling"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,9 @@ class TypeSummary:
     def _arrival(self, name: str) -> str:
         if self.former is None:
             return "created"
-        is_new = self.former.listing_complete and name not in self.former.failed
+        was_looked_for = self.former.listing_complete and name not in self.former.failed
+        # What is read by reference may only be named for the first time.
+        is_new = was_looked_for and not self.resource_type.by_reference
         return "created" if is_new else "first_read"
 
     def _unmade(self, read: Mapping[str, SeenObject]) -> set[str]:
@@ -109,9 +112,10 @@ class TypeSummary:
         is_denied = ending.reason_code == _DENIED
         return TypeResult(
             resource_type=self.resource_type.key,
-            expected=len(ending.seen) + len(ending.missing),
+            expected=len(ending.seen) + len(ending.missing) + ending.dangling,
             captured=len(kinds) - counts["unchanged"],
             unchanged=counts["unchanged"],
+            skipped=ending.dangling,
             failed=len(failed),
             created=counts["created"],
             updated=counts["updated"],
@@ -120,7 +124,7 @@ class TypeSummary:
             reason_code=ending.reason_code,
             listing_complete=ending.listing_complete,
             permission_state=PermissionState.DENIED if is_denied else PermissionState.UNKNOWN,
-            reason_counts=Counter(failed),
+            reason_counts=Counter(failed) + Counter({_DANGLING: ending.dangling}),
         )
 
     def _changes(self, kinds: Mapping[str, str]) -> list[TrialChange]:
@@ -154,8 +158,8 @@ class TypeSummary:
     def _known(self, read_at: datetime) -> KnownType:
         """Return what to remember: what was read, and what nobody proved to be gone."""
         ending = self.ending
-        gone = set(ending.deleted)
-        objects = {name: one for name, one in self._former().items() if name not in gone}
+        kept = ending.seen.keys() | set(ending.missing)
+        objects = {name: one for name, one in self._former().items() if name in kept}
         failed: dict[str, str] = {}
         for name, one in ending.seen.items():
             if one.known is not None:

@@ -23,6 +23,7 @@ from graph.errors import protocol_error
 from graph.retry import Pacing
 from graph.transport import Transport, TransportSettings
 from services.trial.lanes import LaneReading, by_lane, run_all
+from services.trial.referenced_objects import referenced_ids
 from services.trial.trial_folder import TrialFolder, TrialFolderError
 from services.trial.trial_reports import TypeOutcome, TypeReport, TypeSummary
 from services.trial.trial_state import KnownType, TrialChange, TrialState
@@ -133,18 +134,33 @@ class Trial:
         return person.entra_tenant_id
 
     async def _read(self, client: GraphClient) -> None:
-        readings = [
-            TypeReading(
-                client=client,
-                resource_type=of_type,
-                folder=self._folder,
-                former=self._former.get(of_type.key),
-                at_page=self._at_page,
-            )
-            for of_type in self._request.types
-        ]
         deadline = self._pacing.monotonic() + self._request.deadline.total_seconds()
         self._at_page(0)
+        types = self._request.types
+        listed = [self._reading(client, entry) for entry in types if not entry.by_reference]
+        await self._read_lanes(listed, deadline)
+        # What others refer to is known now.
+        named = await asyncio.to_thread(referenced_ids, self._endings, self._former, self._folder)
+        context = [
+            self._reading(client, entry, named.get(entry.key, ()))
+            for entry in types
+            if entry.by_reference
+        ]
+        await self._read_lanes(context, deadline)
+
+    def _reading(
+        self, client: GraphClient, of_type: ResourceType, referenced: Sequence[str] = ()
+    ) -> TypeReading:
+        return TypeReading(
+            client=client,
+            resource_type=of_type,
+            folder=self._folder,
+            former=self._former.get(of_type.key),
+            at_page=self._at_page,
+            referenced=referenced,
+        )
+
+    async def _read_lanes(self, readings: Sequence[TypeReading], deadline: float) -> None:
         await run_all(
             [
                 LaneReading(

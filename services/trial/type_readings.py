@@ -15,6 +15,7 @@ from domain.resource_types.shape import ResourceType
 from graph.client import GraphClient
 from graph.errors import GraphPageTokenExpiredError
 from graph.reading import Presence, ResourceReader
+from graph.referenced_reading import ReferencedReader
 from services.trial.object_comparison import ObjectComparison, SeenObject
 from services.trial.trial_folder import TrialFolder
 from services.trial.trial_state import KnownType
@@ -36,7 +37,7 @@ class TypeEnding:
     """What became of a type.
 
     reason_code: why the listing is not complete, null if it is. deleted: proven to be gone.
-    missing: not listed, and kept all the same.
+    missing: not listed, and kept all the same. dangling: how many references lead to nothing.
     """
 
     seen: dict[str, SeenObject]
@@ -44,6 +45,7 @@ class TypeEnding:
     missing: Sequence[str] = ()
     reason_code: str | None = None
     http_status: int | None = None
+    dangling: int = 0
 
     @property
     def listing_complete(self) -> bool:
@@ -55,7 +57,8 @@ class TypeEnding:
 class TypeReading:
     """Reads one type; may be called again after an error and goes on from where it was.
 
-    at_page: called with how many objects came.
+    at_page: called with how many objects came. referenced: for a type that is read by reference,
+    the ids that others name; what they name no more is neither missing nor deleted (decision 0005).
     """
 
     client: GraphClient
@@ -63,6 +66,7 @@ class TypeReading:
     folder: TrialFolder
     former: KnownType | None
     at_page: Callable[[int], None]
+    referenced: Sequence[str] = ()
     _seen: dict[str, SeenObject] = field(default_factory=dict)
     _cursor: str | None = None
     _is_listed: bool = False
@@ -112,8 +116,11 @@ class TypeReading:
         for start in range(0, len(asked), _PROBE_SIZE):
             found |= await reader.probe(asked[start : start + _PROBE_SIZE])
         gone = {name for name, presence in found.items() if presence is Presence.GONE}
-        seen = self._settled([name for name in unlisted if name in gone])
-        return self._judged(seen, gone, found)
+        vanished = [name for name in unlisted if name in gone]
+        ending = self._judged(self._settled(vanished), gone, found)
+        is_by_reference = self.resource_type.by_reference
+        dangling = len(set(vanished) - self._known()) if is_by_reference else 0
+        return replace(ending, dangling=dangling)
 
     def _judged(
         self, seen: dict[str, SeenObject], gone: set[str], found: dict[str, Presence]
@@ -143,10 +150,16 @@ class TypeReading:
         }
 
     def _known(self) -> set[str]:
-        return set() if self.former is None else set(self.former.objects)
+        known = set() if self.former is None else set(self.former.objects)
+        return known.intersection(self.referenced) if self.resource_type.by_reference else known
 
     def _reader(self) -> ResourceReader:
+        if self.resource_type.by_reference:
+            return ReferencedReader(self.client, self.resource_type, self._referenced)
         return ResourceReader(self.client, self.resource_type, self._is_known)
+
+    async def _referenced(self) -> Sequence[str]:
+        return sorted(self.referenced)
 
     async def _is_known(self, object_ids: Sequence[str]) -> set[str]:
         return self._known().intersection(object_ids)
