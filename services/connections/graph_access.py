@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.provider_errors import Disposition, ProviderFault, ProviderReason
-from graph.client import GraphClient
+from graph.client import ClientSettings, GraphClient
 from graph.clouds import ENDPOINTS, Cloud, GraphEndpoint, custom_endpoint
 from graph.credentials import AppIdentity, open_credential
 from graph.errors import FaultFacts, GraphCredentialRefusedError
@@ -65,8 +65,14 @@ class GraphAccess:
     """Gives out clients; close it when the process ends."""
 
     def __init__(
-        self, *, settings: Settings, engine: AsyncEngine, connections: ConnectionUse
+        self,
+        *,
+        settings: Settings,
+        engine: AsyncEngine,
+        connections: ConnectionUse,
+        patience: ClientSettings | None = None,
     ) -> None:
+        self.patience = patience or ClientSettings()
         self._settings = settings
         self._connections = connections
         self._budgets = GraphBudgets(
@@ -151,7 +157,11 @@ class GraphAccess:
                 lambda: open_credential(endpoint, identity, secret, proxy=proxy), endpoint.scope
             )
             client = GraphClient(
-                identity=identity, transport=transport, tokens=tokens, budgets=self._budgets
+                identity=identity,
+                transport=transport,
+                tokens=tokens,
+                budgets=self._budgets,
+                settings=self.patience,
             )
             return _Kept(stored.updated_at, client, tokens)
         raise _refused(reason_code, "credential_missing")
