@@ -11,7 +11,7 @@ from domain.manifests import ManifestChunk
 from storage.statements import fetch_within
 
 # Chunks hold at most a thousand lines; more was not written by us.
-_LARGEST_PAYLOAD: Final = 64 * 1024 * 1024
+LARGEST_PAYLOAD: Final = 64 * 1024 * 1024
 
 _PRESENT: Final = """
 SELECT chunk_hash FROM manifest_chunks WHERE tenant_id = $1 AND chunk_hash = ANY($2::text[])
@@ -59,6 +59,6 @@ async def select_payloads(
     """Return the payloads of these chunks, by hash; a missing chunk is missing."""
     rows = await fetch_within(connection, _SELECT, tenant_id, list(hashes))
     return {
-        row["chunk_hash"]: zstandard.decompress(row["entries"], max_output_size=_LARGEST_PAYLOAD)
+        row["chunk_hash"]: zstandard.decompress(row["entries"], max_output_size=LARGEST_PAYLOAD)
         for row in rows
     }

@@ -70,6 +70,10 @@ class SigningKeys:
             key = await self._make(connection)
         return await self.unwrap(key)
 
+    def opens(self, key: SigningKeyRow) -> bool:
+        """Whether the private half is stored, under a root key that is at hand."""
+        return key.wrapped_private_key is not None and self._root_keys.opens(key.root_key_id)
+
     async def unwrap(self, key: SigningKeyRow) -> Signer:
         """Return the signer of a row; raises EncryptionKeyUnavailableError.
 
