@@ -56,6 +56,7 @@ class _Holder:
     value: JsonObject
     link: str
     follow_ups: tuple[FollowUp, ...]
+    is_element: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Completer:
         self._client = client
         self._type = resource_type
         self._reads_encrypted = reads_encrypted
+        self._refused: set[str] = set()  # properties whose query Graph does not take
 
     async def complete(self, drafts: list[Draft]) -> None:
         """Fill in documents, failures, not captured pointers and bodies."""
@@ -122,7 +124,15 @@ class Completer:
         """Read the navigation properties of these holders; return the holders below them."""
         reads = [read for holder in holders for read in self._needed(holder)]
         results = await self._batch([read.request for read in reads])
+        plainer: list[_Read] = []
         for read, result in zip(reads, results, strict=True):
+            if _asks_too_much(read, result):
+                self._refused.add(read.follow_up.property)
+                plainer.append(self._own_read(read.holder, read.follow_up))
+            else:
+                _place(read, result)
+        results = await self._batch([read.request for read in plainer])
+        for read, result in zip(plainer, results, strict=True):
             _place(read, result)
         await self._read_elements([holder for holder in holders if not holder.draft.failure])
         return [
@@ -148,17 +158,24 @@ class Completer:
         if follow_up.only_if_positive and not _any_positive(holder.value, follow_up):
             return None
         if follow_up.expanded:
-            if not self._is_asked_for(holder.draft, follow_up):
+            if not holder.is_element and not self._is_asked_for(holder.draft, follow_up):
                 return None
             inline = holder.value.get(follow_up.property)
-            name = f"{follow_up.property}{NEXT_LINK}"
-            link = next_link_of(holder.value, self._client.graph_root, self._type.version, name)
-            if isinstance(inline, list) and link is not None:
-                request = BatchRequest(below_version(link), RequestTarget.CONTINUATION)
-                return _Read(holder, follow_up, request, continues=True)
-            if isinstance(inline, list) and not _is_page(holder.value, follow_up, inline):
-                return None
-        path = with_query(f"{holder.link}/{follow_up.path}", follow_up.query)
+            if isinstance(inline, list) and _counts(inline, follow_up):
+                name = f"{follow_up.property}{NEXT_LINK}"
+                link = next_link_of(holder.value, self._client.graph_root, self._type.version, name)
+                if link is not None:
+                    request = BatchRequest(below_version(link), RequestTarget.CONTINUATION)
+                    return _Read(holder, follow_up, request, continues=True)
+                if not _is_page(holder.value, follow_up, inline):
+                    return None
+        return self._own_read(holder, follow_up)
+
+    def _own_read(self, holder: _Holder, follow_up: FollowUp) -> _Read:
+        query = follow_up.query
+        if follow_up.plain_query is not None and follow_up.property in self._refused:
+            query = follow_up.plain_query
+        path = with_query(f"{holder.link}/{follow_up.path}", query)
         return _Read(holder, follow_up, BatchRequest(path))
 
     def _is_asked_for(self, draft: Draft, follow_up: FollowUp) -> bool:
@@ -260,6 +277,17 @@ def _place(read: _Read, result: BatchResult) -> None:
     holder.value.pop(f"{name}{NEXT_LINK}", None)
 
 
+def _asks_too_much(read: _Read, result: BatchResult) -> bool:
+    """Tell whether Graph may answer the plain query of a read, having refused this one."""
+    plain = read.follow_up.plain_query
+    if plain is None or result.error is None or read.request.path.endswith(with_query("", plain)):
+        return False
+    return result.error.reason_code in {
+        ProviderReason.REQUEST_REJECTED,
+        ProviderReason.SERVER_ERROR,
+    }
+
+
 def _is_none(follow_up: FollowUp, error: GraphError) -> bool:
     """Tell whether a refusal says that there is no such single object."""
     is_missing = error.reason_code is ProviderReason.OBJECT_NOT_FOUND
@@ -271,7 +299,7 @@ def _below(holder: _Holder, follow_up: FollowUp) -> Iterator[_Holder]:
         segment = _element_segment(holder, element, follow_up.id_property)
         if segment is not None and isinstance(element, dict):
             link = f"{holder.link}/{follow_up.path}/{segment}"
-            yield _Holder(holder.draft, element, link, follow_up.nested)
+            yield _Holder(holder.draft, element, link, follow_up.nested, is_element=True)
 
 
 def _element_segment(holder: _Holder, element: JsonValue, id_property: str = "id") -> str | None:
@@ -281,6 +309,15 @@ def _element_segment(holder: _Holder, element: JsonValue, id_property: str = "id
     except GraphProtocolError as error:
         holder.draft.failure = error
         return None
+
+
+def _counts(inline: list[JsonValue], follow_up: FollowUp) -> bool:
+    """Tell whether an inline collection is believed: see `FollowUp.inline_needs`."""
+    needed = follow_up.inline_needs
+    return needed is None or (
+        bool(inline)
+        and all(isinstance(element, dict) and element.get(needed) for element in inline)
+    )
 
 
 def _is_page(value: JsonObject, follow_up: FollowUp, inline: list[JsonValue]) -> bool:

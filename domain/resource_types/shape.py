@@ -55,6 +55,9 @@ class FollowUp:
     nested: navigation properties of each element, their paths below `path`/{id of the element}.
     single: the answer is one object, not a collection; null if there is none (204, `@odata.null`).
     optional: a 404 to a single one means that there is none, too.
+    plain_query: asked from then on when Graph refuses `query`, which expands too much for it.
+    inline_needs: an inline collection counts only if it has elements and each has this property:
+        an empty one may be an expansion that Graph silently left out.
     id_property: property of each element that the paths of `nested` name it by.
     counted_by: property of the document with the number of elements; more than came inline means
         that the inline answer was a page (api.md d.1).
@@ -64,7 +67,9 @@ class FollowUp:
     property: str
     path: str
     query: str = ""
+    plain_query: str | None = None
     expanded: bool = False
+    inline_needs: str | None = None
     element_path: str | None = None
     nested: tuple["FollowUp", ...] = ()
     single: bool = False

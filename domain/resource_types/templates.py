@@ -16,10 +16,10 @@ from domain.resource_types.shape import (
     UnorderedList,
 )
 
-# One read per definition value in the most throttled area of all peers: slices stay small, so that
-# a long wait undoes little and every attempt gets further. Expanding presentation values along with
-# the definitions would save these reads, but Graph is reported to refuse the nested expansion, or
-# to answer it with empty lists for ingested templates: a loss that nobody would see.
+# The most throttled area of all peers: slices stay small, so that a long wait undoes little and
+# every attempt gets further. Presentation values are asked for along with the definitions. Some
+# report that Graph refuses the nested expansion, or answers it with empty lists for ingested
+# templates: then they are read value by value, and an empty list is never believed.
 ADMIN_TEMPLATE = ResourceType(
     key="adminTemplate",
     label="Administrative template",
@@ -31,12 +31,15 @@ ADMIN_TEMPLATE = ResourceType(
         FollowUp(
             property="definitionValues",
             path="definitionValues",
-            query="$expand=definition",
+            query="$expand=definition,presentationValues($expand=presentation)",
+            plain_query="$expand=definition",
             nested=(
                 FollowUp(
                     property="presentationValues",
                     path="presentationValues",
                     query="$expand=presentation",
+                    expanded=True,
+                    inline_needs="presentation",
                 ),
             ),
         ),

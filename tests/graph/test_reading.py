@@ -9,6 +9,7 @@ from domain.provider_errors import Disposition, ProviderReason
 from domain.resource_types.registry import RESOURCE_TYPES
 from graph.client import GraphClient
 from graph.errors import (
+    GraphError,
     GraphPageTokenExpiredError,
     GraphPermissionDeniedError,
     GraphProtocolError,
@@ -20,6 +21,7 @@ from tests.graph.scripted_graph import Reply, ScriptedGraph, fault, page
 CATALOG = "/beta/deviceManagement/configurationPolicies"
 FILTERS = "/beta/deviceManagement/assignmentFilters"
 WHOLE = "?$expand=settings,assignments"
+DEFINITION_VALUES = "definitionValues?$expand=definition,presentationValues($expand=presentation)"
 
 
 def reader(client: GraphClient, key: str) -> ResourceReader:
@@ -224,7 +226,7 @@ async def test_listing_resumes_within_a_page_whatever_its_order_is_now(
     entries = [{"id": object_id, "assignments": []} for object_id in ids]
     graph.on(f"{root}?$expand=assignments", page(*entries), page(*entries[::-1]))
     for object_id in ids:
-        graph.on(f"{root}/{object_id}/definitionValues?$expand=definition", page())
+        graph.on(f"{root}/{object_id}/{DEFINITION_VALUES}", page())
     first = await anext(reader(client, "adminTemplate").pages())
     rest = await pages_of(client, "adminTemplate", first.cursor)
     later = [item.object_id for found in rest for item in found.documents]
@@ -273,23 +275,71 @@ async def test_long_throttling_ends_the_page_not_the_object(
     assert caught.value.resource_type == "settingsCatalog"
 
 
-async def test_nested_follow_ups_fill_each_definition_value(
+TEMPLATES = "/beta/deviceManagement/groupPolicyConfigurations"
+EXPANDED_VALUE = {"id": "e", "presentation": {"id": "p"}}
+
+
+def template(graph: ScriptedGraph, **presentations: object) -> None:
+    """Script a policy whose definition values have these inline presentation values, or none."""
+    graph.on(f"{TEMPLATES}?$expand=assignments", page({"id": "p", "assignments": []}))
+    values = [
+        {"id": key} | ({} if inline is None else {"presentationValues": inline})
+        for key, inline in presentations.items()
+    ]
+    graph.on(f"{TEMPLATES}/p/{DEFINITION_VALUES}", page(*values))
+    for key in presentations:
+        graph.on(
+            f"{TEMPLATES}/p/definitionValues/{key}/presentationValues?$expand=presentation",
+            page({"id": f"{key}p"}),
+        )
+
+
+async def test_expanded_presentation_values_cost_no_reads_of_their_own(
     graph: ScriptedGraph, client: GraphClient
 ) -> None:
-    root = "/beta/deviceManagement/groupPolicyConfigurations"
-    values = f"{root}/p/definitionValues"
-    graph.on(f"{root}?$expand=assignments", page({"id": "p", "assignments": []}))
-    graph.on(f"{values}?$expand=definition", page({"id": "v1"}, {"id": "v2"}))
-    for value in ("v1", "v2"):
-        graph.on(
-            f"{values}/{value}/presentationValues?$expand=presentation", page({"id": f"{value}p"})
-        )
+    template(graph, v1=[EXPANDED_VALUE], v2=[EXPANDED_VALUE, EXPANDED_VALUE])
     (found,) = await objects_of(client, "adminTemplate")
     assert found.document is not None
     assert found.document["definitionValues"] == [
-        {"id": "v1", "presentationValues": [{"id": "v1p"}]},
+        {"id": "v1", "presentationValues": [EXPANDED_VALUE]},
+        {"id": "v2", "presentationValues": [EXPANDED_VALUE, EXPANDED_VALUE]},
+    ]
+    assert not [path for path in graph.paths() if "/presentationValues?" in path]
+
+
+@pytest.mark.parametrize(
+    "inline", [None, [], [{"id": "e"}]], ids=["missing", "empty", "without its presentation"]
+)
+async def test_doubtful_expansion_is_read_by_itself(
+    graph: ScriptedGraph, client: GraphClient, inline: object
+) -> None:
+    template(graph, v1=[EXPANDED_VALUE], v2=inline)
+    (found,) = await objects_of(client, "adminTemplate")
+    assert found.document is not None
+    assert found.document["definitionValues"] == [
+        {"id": "v1", "presentationValues": [EXPANDED_VALUE]},
         {"id": "v2", "presentationValues": [{"id": "v2p"}]},
     ]
+
+
+async def test_refused_expansion_is_replaced_by_single_reads_from_then_on(
+    graph: ScriptedGraph, client: GraphClient
+) -> None:
+    ids = [f"p{number}" for number in range(16)]
+    listed = page(*({"id": object_id, "assignments": []} for object_id in ids))
+    graph.on(f"{TEMPLATES}?$expand=assignments", listed)
+    for object_id in ids:
+        own = f"{TEMPLATES}/{object_id}"
+        graph.on(f"{own}/{DEFINITION_VALUES}", fault(400, "BadRequest"))
+        graph.on(f"{own}/definitionValues?$expand=definition", page({"id": "v"}))
+        single = f"{own}/definitionValues/v/presentationValues?$expand=presentation"
+        graph.on(single, page({"id": "x"}))
+    found = await objects_of(client, "adminTemplate")
+    values = [{"id": "v", "presentationValues": [{"id": "x"}]}]
+    assert [item.document and item.document["definitionValues"] for item in found] == [values] * 16
+    asked = [path for batch in graph.batches for path in batch]
+    # Two slices of four may be on their way before the first refusal is known.
+    assert 4 <= len([path for path in asked if "presentationValues(" in path]) <= 8
 
 
 async def test_role_assignments_are_replaced_by_their_own_reads(
@@ -473,3 +523,125 @@ async def test_two_readers_share_a_client_without_mixing(
     filters, catalog = reader(client, "filter").pages(), reader(client, "settingsCatalog").pages()
     assert (await anext(filters)).documents[0].object_id == "f"
     assert (await anext(catalog)).documents[0].object_id == "a"
+
+
+PUSH = "/beta/deviceManagement/applePushNotificationCertificate"
+TENANT = "/beta/deviceManagement/settings"
+AUTHORIZATION = "/v1.0/policies/authorizationPolicy"
+
+
+async def test_singleton_is_a_listing_of_one_object_by_its_own_id(
+    graph: ScriptedGraph, client: GraphClient
+) -> None:
+    graph.on(PUSH, Reply({"id": "c1", "appleIdentifier": "a@b.example", "certificate": None}))
+    (only,) = await pages_of(client, "apnsCertificate")
+    (found,) = only.documents
+    assert only.cursor is None
+    assert found.object_id == "c1"
+    assert found.not_captured == ("/certificate",)
+
+
+async def test_singleton_without_an_id_is_known_by_the_end_of_its_path(
+    graph: ScriptedGraph, client: GraphClient
+) -> None:
+    graph.on(TENANT, Reply({"secureByDefault": True}))
+    (found,) = await objects_of(client, "tenantSettings")
+    assert found.object_id == "settings"
+    assert found.document == {"secureByDefault": True}
+    probed = await reader(client, "tenantSettings").probe(["settings"])
+    assert probed == {"settings": Presence.EXISTS}
+    assert await reader(client, "tenantSettings").still_listed({"settings", "x"}) == {"settings"}
+
+
+async def test_singleton_that_is_not_set_up_is_a_complete_listing_of_none(
+    graph: ScriptedGraph, client: GraphClient
+) -> None:
+    graph.on(PUSH, fault(404, "ResourceNotFound"))
+    (only,) = await pages_of(client, "apnsCertificate")
+    assert (only.documents, only.cursor) == ([], None)
+    assert await reader(client, "apnsCertificate").probe(["c1"]) == {"c1": Presence.GONE}
+
+
+async def test_singleton_with_another_id_took_the_place_of_the_old_one(
+    graph: ScriptedGraph, client: GraphClient
+) -> None:
+    graph.on(PUSH, Reply({"id": "c2"}))
+    found = await reader(client, "apnsCertificate").probe(["c1", "c2"])
+    assert found == {"c1": Presence.GONE, "c2": Presence.EXISTS}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        fault(403, "Authorization_RequestDenied"),
+        fault(404, "Request_ResourceNotFound"),
+        fault(404, "UnknownError"),
+        fault(500, "InternalServerError"),
+    ],
+    ids=["refused", "not found", "unknown 404", "broken"],
+)
+async def test_singleton_of_every_tenant_is_never_gone(
+    graph: ScriptedGraph, client: GraphClient, reply: Reply
+) -> None:
+    graph.on(AUTHORIZATION, reply)
+    with pytest.raises(GraphError) as caught:
+        await objects_of(client, "authorizationPolicy")
+    assert caught.value.disposition is not Disposition.SKIPPED_ITEM
+    probed = await reader(client, "authorizationPolicy").probe(["authorizationPolicy"])
+    assert probed == {"authorizationPolicy": Presence.UNKNOWN}
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+async def test_refused_read_of_a_singleton_does_not_end_it(
+    graph: ScriptedGraph, client: GraphClient, status: int
+) -> None:
+    graph.on(PUSH, fault(status, "Forbidden"))
+    with pytest.raises(GraphError):
+        await objects_of(client, "apnsCertificate")
+    assert await reader(client, "apnsCertificate").probe(["c1"]) == {"c1": Presence.UNKNOWN}
+
+
+async def test_single_parts_that_do_not_exist_are_null(
+    graph: ScriptedGraph, client: GraphClient
+) -> None:
+    root = "/v1.0/policies/crossTenantAccessPolicy"
+    graph.on(root, Reply({"id": "x"}))
+    graph.on(f"{root}/default", Reply({"inboundTrust": None}))
+    graph.on(f"{root}/partners", page({"tenantId": "a"}, {"tenantId": "b"}))
+    graph.on(f"{root}/partners/a/identitySynchronization", Reply({"tenantId": "a"}))
+    graph.on(f"{root}/partners/b/identitySynchronization", fault(404, "Request_ResourceNotFound"))
+    (found,) = await objects_of(client, "crossTenantAccess")
+    assert found.document == {
+        "id": "x",
+        "default": {"inboundTrust": None},
+        "partners": [
+            {"tenantId": "a", "identitySynchronization": {"tenantId": "a"}},
+            {"tenantId": "b", "identitySynchronization": None},
+        ],
+    }
+
+
+async def test_pictures_are_read_from_paths_of_their_own(
+    graph: ScriptedGraph, client: GraphClient
+) -> None:
+    root = "/beta/deviceManagement/intuneBrandingProfiles"
+    logo = {"type": "image/png", "value": "AA=="}
+    graph.on(f"{root}?$expand=assignments", page({"id": "b", "assignments": []}))
+    graph.on(f"{root}/b/themeColorLogo", Reply(logo))
+    graph.on(f"{root}/b/lightBackgroundLogo", Reply({"@odata.null": True}))
+    graph.on(f"{root}/b/landingPageCustomizedImage", fault(404, "ResourceNotFound"))
+    (found,) = await objects_of(client, "brandingProfile")
+    assert found.document is not None
+    pictures = ("themeColorLogo", "lightBackgroundLogo", "landingPageCustomizedImage")
+    assert [found.document[name] for name in pictures] == [logo, None, None]
+
+
+async def test_part_that_must_exist_fails_its_object(
+    graph: ScriptedGraph, client: GraphClient
+) -> None:
+    root = "/v1.0/policies/crossTenantAccessPolicy"
+    graph.on(root, Reply({"id": "x"}))
+    graph.on(f"{root}/partners", page())
+    (found,) = await objects_of(client, "crossTenantAccess")
+    assert found.failure is not None
+    assert found.document is None
