@@ -114,6 +114,8 @@ _OPERATIONS = (
     ("update", EventOperation.UPDATE),
     ("set", EventOperation.UPDATE),
 )
+# `Assign …`, `Unassign …`, or a type of rows; an assignment filter is an object like any other.
+_ASSIGNMENT = re.compile(r"^(un)?assign|assignments?$", re.IGNORECASE)
 _FRACTION = re.compile(r"\.(\d+)")
 # Phrases of the directory's activities → key.
 _ACTIVITIES = (
@@ -224,9 +226,12 @@ def _directory_actor(initiator: Mapping[str, Any]) -> EventActor:
 
 
 def _operation(word: str, context: Sequence[str]) -> EventOperation:
-    """Return the operation; an assignment is told by what it is about, whatever its verb."""
+    """Return the operation; an assignment is told by what it is about, whatever its verb.
+
+    `context`: the activity, and Graph's words for the types of its objects.
+    """
     lowered = word.lower()
-    if any("assign" in text.lower() for text in (lowered, *context)):
+    if any(_ASSIGNMENT.search(text) for text in (lowered, *context)):
         return EventOperation.ASSIGN
     return next(
         (operation for start, operation in _OPERATIONS if lowered.startswith(start)),

@@ -45,7 +45,11 @@ from settings import Settings
 from storage.engine import create_engine
 
 if TYPE_CHECKING:
+    from services.imports.imports import SetImporter
     from services.coverage.coverage_watch import CoverageWatch
+    from services.history.change_attribution import ChangeAttribution
+    from services.history.change_events import ChangeEvents
+    from services.history.object_history import ObjectHistory
     from services.sets.backup_sets import BackupSets
     from services.sets.exports import SetExporter
     from services.sets.set_comparison import SetComparison
@@ -198,6 +202,13 @@ class Services:
         return SetComparison(engine=self.engine, keys=self.keys, sets=self.backup_sets)
 
     @cached_property
+    def imports(self) -> "SetImporter":
+        """Imports of folders as backup sets."""
+        from services.imports.imports import SetImporter
+
+        return SetImporter(engine=self.engine, keys=self.keys, clock=now, new_id=new_id)
+
+    @cached_property
     def exports(self) -> "SetExporter":
         """Exports of backup sets."""
         from services.sets.exports import SetExporter
@@ -208,7 +219,9 @@ class Services:
     def gate(self) -> RunGate:
         """Begin and end of runs."""
         policy = GatePolicy(
-            deadlines=self.deadlines, heartbeat_timeout=self.settings.heartbeat_timeout
+            deadlines=self.deadlines,
+            heartbeat_timeout=self.settings.heartbeat_timeout,
+            reads_events=True,
         )
         return RunGate(
             engine=self.engine,
@@ -232,7 +245,33 @@ class Services:
     @cached_property
     def context_reading(self) -> ContextReading:
         """Reading of what the versions of a backup refer to."""
-        return ContextReading(lanes=self.reading)
+        return ContextReading(lanes=self.reading, events=self.change_events)
+
+    @cached_property
+    def change_events(self) -> "ChangeEvents":
+        """Collecting who changed what."""
+        from services.history.change_events import ChangeEvents
+
+        return ChangeEvents(engine=self.engine, keys=self.keys, clock=now)
+
+    @cached_property
+    def attribution(self) -> "ChangeAttribution":
+        """Who made the changes."""
+        from services.history.change_attribution import ChangeAttribution
+
+        return ChangeAttribution(engine=self.engine, keys=self.keys)
+
+    @cached_property
+    def object_history(self) -> "ObjectHistory":
+        """The history of single objects."""
+        from services.history.object_history import ObjectHistory
+
+        return ObjectHistory(
+            engine=self.engine,
+            keys=self.keys,
+            comparison=self.comparison,
+            attribution=self.attribution,
+        )
 
     @cached_property
     def roles(self) -> DirectoryRoleDefinitionsService:

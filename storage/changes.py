@@ -155,3 +155,135 @@ async def events_between(
 ) -> list[Row]:
     """Return all events of a tenant in the window (after, until], by object."""
     return await fetch_within(connection, _EVENTS_BETWEEN, *owner, *window)
+
+
+# The newest set before a place in the chain that read each type whole: reading began then. Runs are
+# pruned before sets; what began is then not known, and the end stands for it.
+_LAST_READINGS: Final = """
+SELECT manifest.resource_type, max(coalesce(run.started_at, sets.captured_at)) AS began_at,
+    max(sets.captured_at) AS captured_at
+FROM backup_sets AS sets
+JOIN set_manifests AS manifest ON manifest.backup_set_id = sets.id AND manifest.listing_complete
+LEFT JOIN operation_runs AS run ON run.id = sets.operation_run_id
+WHERE sets.workspace_id = $1 AND sets.tenant_id = $2 AND sets.origin = 'backup'
+    AND sets.sequence < $3
+GROUP BY manifest.resource_type
+"""
+
+_READINGS_OF_SET: Final = """
+SELECT manifest.resource_type, manifest.listing_complete,
+    coalesce(run.started_at, sets.captured_at) AS began_at, sets.captured_at
+FROM backup_sets AS sets
+JOIN set_manifests AS manifest ON manifest.backup_set_id = sets.id
+LEFT JOIN operation_runs AS run ON run.id = sets.operation_run_id
+WHERE sets.workspace_id = $1 AND sets.id = $2
+"""
+
+_SET_OF_RUN: Final = """
+SELECT id, tenant_id, sequence FROM backup_sets WHERE workspace_id = $1 AND operation_run_id = $2
+"""
+
+# What each object was at two moments: its versions of then, and when they were captured.
+_AT_TWO_MOMENTS: Final = """
+SELECT policy.resource_type, policy.external_id, policy.name, policy.name_key_id,
+    before.version_hash AS version_before, before.captured_at AS captured_before,
+    after.version_hash AS version_after, after.captured_at AS captured_after
+FROM unnest($3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
+    AS wanted (resource_type, external_id, older, newer)
+JOIN policies AS policy ON policy.workspace_id = $1 AND policy.tenant_id = $2
+    AND policy.resource_type = wanted.resource_type AND policy.external_id = wanted.external_id
+LEFT JOIN LATERAL (
+    SELECT version_hash, captured_at FROM policy_versions
+    WHERE policy_id = policy.id AND captured_at <= wanted.older
+    ORDER BY version_number DESC LIMIT 1
+) AS before ON true
+LEFT JOIN LATERAL (
+    SELECT version_hash, captured_at FROM policy_versions
+    WHERE policy_id = policy.id AND captured_at <= wanted.newer
+    ORDER BY version_number DESC LIMIT 1
+) AS after ON true
+"""
+
+# Objects that were something else in between, whatever they are now.
+_TOUCHED_BETWEEN: Final = """
+SELECT DISTINCT policies.resource_type, policies.external_id
+FROM policy_versions AS version JOIN policies ON policies.id = version.policy_id
+WHERE version.workspace_id = $1 AND version.tenant_id = $2
+    AND version.captured_at > $3 AND version.captured_at <= $4
+    AND version.change <> 'schema_change'
+"""
+
+
+async def last_readings(
+    connection: AsyncConnection, owner: tuple[UUID, UUID], before: int
+) -> list[Row]:
+    """Return when each type was last read whole, in the sets below a place in the chain."""
+    return await fetch_within(connection, _LAST_READINGS, *owner, before)
+
+
+async def readings_of_set(
+    connection: AsyncConnection, workspace_id: UUID, set_id: UUID
+) -> list[Row]:
+    """Return when the types of a set were read, and which of them whole."""
+    return await fetch_within(connection, _READINGS_OF_SET, workspace_id, set_id)
+
+
+async def set_made_by(connection: AsyncConnection, workspace_id: UUID, run_id: UUID) -> Row | None:
+    """Return the set of a run."""
+    rows = await fetch_within(connection, _SET_OF_RUN, workspace_id, run_id)
+    return rows[0] if rows else None
+
+
+async def objects_at_two_moments(
+    connection: AsyncConnection,
+    owner: tuple[UUID, UUID],
+    wanted: Sequence[tuple[str, str, datetime, datetime]],
+) -> list[Row]:
+    """Return what objects were then and then; `wanted` is type, object id, older, newer."""
+    columns = [list(column) for column in zip(*wanted, strict=True)] or [[], [], [], []]
+    return await fetch_within(connection, _AT_TWO_MOMENTS, *owner, *columns)
+
+
+async def touched_between(
+    connection: AsyncConnection, owner: tuple[UUID, UUID], window: tuple[datetime, datetime]
+) -> list[Row]:
+    """Return the objects that got a version in the window (after, until] that somebody made."""
+    return await fetch_within(connection, _TOUCHED_BETWEEN, *owner, *window)
+
+
+_SETS_OF_TYPE: Final = """
+SELECT sets.id, sets.sequence, sets.name, sets.captured_at, sets.operation_run_id,
+    coalesce(run.started_at, sets.captured_at) AS began_at,
+    manifest.chunk_hashes, manifest.listing_complete
+FROM backup_sets AS sets
+JOIN set_manifests AS manifest
+    ON manifest.backup_set_id = sets.id AND manifest.resource_type = $3
+LEFT JOIN operation_runs AS run ON run.id = sets.operation_run_id
+WHERE sets.workspace_id = $1 AND sets.tenant_id = $2 AND sets.origin = 'backup'
+    AND sets.deleted_at IS NULL
+ORDER BY sets.sequence
+"""
+
+_NAMED: Final = """
+SELECT external_id, name, name_key_id, deleted_at FROM policies
+WHERE workspace_id = $1 AND tenant_id = $2 AND resource_type = $3 AND external_id > $4
+ORDER BY external_id LIMIT $5
+"""
+
+
+async def sets_of_type(
+    connection: AsyncConnection, owner: tuple[UUID, UUID], resource_type: str
+) -> list[Row]:
+    """Return the sets that hold a type, in the order of their chain."""
+    return await fetch_within(connection, _SETS_OF_TYPE, *owner, resource_type)
+
+
+async def objects_after(
+    connection: AsyncConnection,
+    owner: tuple[UUID, UUID],
+    resource_type: str,
+    after: str,
+    limit: int,
+) -> list[Row]:
+    """Return one page of the known objects of a type, by id, with their encrypted names."""
+    return await fetch_within(connection, _NAMED, *owner, resource_type, after, limit)
