@@ -1,7 +1,7 @@
 """`tenantops backup export` and `import`: sets as folders of files, and back."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Self
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -11,20 +11,22 @@ from commands.finding.set_finding import find_set
 from commands.options import (
     JsonOption,
     OnlyTypesOption,
+    PrincipalOption,
     SetArgument,
     TenantOfSetOption,
+    TenantOption,
     WorkspaceOption,
     command_group,
     examples,
 )
 from commands.schedule_editing import checked_types
 from commands.session import Options, Session, execute
-from commands.views.screen import Screen, counted, table
+from commands.views.file_views import export_document, export_parts, import_document, import_parts
+from commands.views.screen import Screen, counted
+from domain.capabilities import Capability
 from domain.resource_types.registry import RESOURCE_TYPES
 
-if TYPE_CHECKING:
-    from services.sets.backup_sets import BackupSet
-    from services.sets.exports import ExportReport
+_LONGEST_NAME = 200
 
 app = command_group("Write backup sets as files, and read files as backup sets.")
 
@@ -77,9 +79,64 @@ def export(
                 update=update,
                 on_progress=progress.show,
             )
-        _show_export(session.screen, found, report)
+        document = export_document(found, report)
+        session.screen.show(document, lambda: export_parts(found, report))
+        if report.missing:
+            raise CommandError(f"{len(report.missing)} documents are not stored; see set.json")
 
     execute(work, Options(as_json=as_json, workspace=workspace))
+
+
+@app.command(
+    "import",
+    epilog=examples(
+        "tenantops backup import ./contoso --tenant Contoso",
+        "tenantops backup import ./intunecd-backup -t Contoso --name 'Before the migration' --json",
+    ),
+)
+def import_(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Folder of exports: of this product, IntuneCD, IntuneManagement, "
+            "IntuneBackupAndRestore or EntraExporter.",
+        ),
+    ],
+    tenant: TenantOption = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="TEXT", help="Name of the set.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    principal: PrincipalOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a folder of exports as a backup set; each file that is no object is named.
+
+    An imported set proves nothing about the tenant: no type of it is complete.
+    """
+
+    async def work(session: Session) -> None:
+        if name is not None and not 0 < len(name.strip()) <= _LONGEST_NAME:
+            raise InputError("--name", "is empty or too long", f"give up to {_LONGEST_NAME} signs")
+        found = await session.tenant(tenant, "--tenant")
+        actor = await session.actor(Capability.BACKUPS_MANAGE)
+        with FileProgress(session.screen, "Importing") as progress:
+            report = await session.services.imports.import_folder(
+                actor,
+                found.workspace_id,
+                found.id,
+                folder,
+                name=name and name.strip(),
+                on_progress=progress.show,
+            )
+        session.screen.show(import_document(report), lambda: import_parts(report))
+        if report.backup_set_id is None:
+            raise CommandError("nothing in the folder is an object, so no set was made")
+        if report.broken:
+            raise CommandError(f"{counted(len(report.broken), 'file')} not imported, see above")
+
+    execute(work, Options(as_json=as_json, workspace=workspace, principal=principal))
 
 
 class FileProgress:
@@ -118,34 +175,3 @@ def _object_named(text: str) -> tuple[str, str]:
         checked_types(resource_type, list(RESOURCE_TYPES), "--object")
         raise InputError("--object", "is no TYPE/ID", "give one resource type, a slash and an id")
     return resource_type, object_id
-
-
-def _show_export(screen: Screen, found: "BackupSet", report: "ExportReport") -> None:
-    by_type: dict[str, list[int]] = {}
-    for file in report.files:
-        counts = by_type.setdefault(file.resource_type, [0, 0])
-        counts[0] += 1
-        counts[1] += len(file.decoded)
-    document: dict[str, Any] = {
-        "backup_set_id": found.id,
-        "folder": str(report.folder.resolve()),
-        "file_count": len(report.files),
-        "decoded_count": sum(decoded for _, decoded in by_type.values()),
-        "written": report.written,
-        "unchanged": report.unchanged,
-        "removed": report.removed,
-        "kept": report.kept,
-        "missing": [
-            {"resource_type": type_, "object_id": object_id} for type_, object_id in report.missing
-        ],
-    }
-    said = (
-        f"Wrote {counted(len(report.files), 'object')} of {found.name} to {report.folder}: "
-        f"{counted(report.written, 'file')} written, {report.unchanged} unchanged, "
-        f"{report.removed} removed, {len(report.kept)} kept of earlier sets."
-    )
-    rows = [(key, number, decoded or None) for key, (number, decoded) in sorted(by_type.items())]
-    columns = ("Resource type", "#Objects", "#Decoded beside")
-    screen.show(document, lambda: [table(columns, rows, empty="The set is empty."), said])
-    if report.missing:
-        raise CommandError(f"{len(report.missing)} documents are not stored; see set.json")

@@ -242,6 +242,7 @@ def _of_runs(error: Exception) -> Explanation | None:
 def _of_sets(error: Exception) -> Explanation | None:
     from graph.metadata_documents import MetadataUnreadableError
     from services.contents.contents import ContentMissingError
+    from services.imports.imports import ImportSourceError
     from services.sets.backup_sets import BackupSetNotFoundError
     from services.sets.exports import ExportTargetError
 
@@ -250,7 +251,7 @@ def _of_sets(error: Exception) -> Explanation | None:
     if isinstance(error, MetadataUnreadableError):
         message = f"{error}; give a file with what GET /beta/$metadata or /v1.0/$metadata answers"
         return Explanation(message, EXIT_WRONG_INPUT, "--beta, --v1", error.reason_code)
-    if isinstance(error, ExportTargetError):
+    if isinstance(error, ExportTargetError | ImportSourceError):
         return Explanation(f"FOLDER: {error}", EXIT_WRONG_INPUT, "FOLDER")
     return Explanation(str(error.args[0])) if isinstance(error, ContentMissingError) else None
 

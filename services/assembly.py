@@ -46,6 +46,7 @@ from storage.engine import create_engine
 
 if TYPE_CHECKING:
     from services.imports.imports import SetImporter
+    from services.imports.imports import SetImporter
     from services.coverage.coverage_watch import CoverageWatch
     from services.history.change_attribution import ChangeAttribution
     from services.history.change_events import ChangeEvents
@@ -200,6 +201,13 @@ class Services:
         from services.sets.set_comparison import SetComparison
 
         return SetComparison(engine=self.engine, keys=self.keys, sets=self.backup_sets)
+
+    @cached_property
+    def imports(self) -> "SetImporter":
+        """Imports of folders as backup sets."""
+        from services.imports.imports import SetImporter
+
+        return SetImporter(engine=self.engine, keys=self.keys, clock=now, new_id=new_id)
 
     @cached_property
     def imports(self) -> "SetImporter":

@@ -1,0 +1,1 @@
+"""Folders of exports, ours and others', made into backup sets."""
