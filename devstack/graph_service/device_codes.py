@@ -97,6 +97,11 @@ class DeviceCodes:
         """User codes that nobody decided about."""
         return [each.user_code for each in self._by_code.values() if each.is_pending]
 
+    def scopes_of(self, user_code: str) -> tuple[str, ...]:
+        """What a person who enters this code is asked to consent to."""
+        sign_in = self._shown(user_code)
+        return () if sign_in is None else sign_in.scopes
+
     def tenant_of(self, code: str) -> str | None:
         """The tenant in which a code was approved."""
         return self._by_code[code].tenant_id if code in self._by_code else None

@@ -1,0 +1,1 @@
+"""Certificates, their signatures, and the verification of everything that is stored."""
