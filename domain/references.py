@@ -69,6 +69,12 @@ _COMPLIANCE: Final = _rules(
     group=(f"{_ACTIONS}/notificationMessageCCList/*",),
     complianceScript=("deviceCompliancePolicyScript/deviceComplianceScriptId",),
 )
+_PARTNER_ASSIGNMENTS: Final = (
+    "androidEnrollmentAssignments",
+    "iosEnrollmentAssignments",
+    "linuxEnrollmentAssignments",
+    "macOsEnrollmentAssignments",
+)
 _PEOPLE: Final = "conditions/users"
 _CLIENTS: Final = "conditions/clientApplications"
 
@@ -96,6 +102,19 @@ _OF_TYPES: Mapping[str, tuple[_Rule, ...]] = MappingProxyType(
         ),
         "managedGooglePlay": _rules(
             group=("targetGroupIds/*",), scopeTag=("managedGooglePlayInitialScopeTagIds/*",)
+        ),
+        "compliancePartner": _rules(
+            group=tuple(f"{name}/*/target/groupId" for name in _PARTNER_ASSIGNMENTS),
+            filter=tuple(
+                f"{name}/*/target/deviceAndAppManagementAssignmentFilterId"
+                for name in _PARTNER_ASSIGNMENTS
+            ),
+        ),
+        "deviceManagementPartner": _rules(
+            group=("groupsRequiringPartnerEnrollment/*/target/groupId",),
+            filter=(
+                "groupsRequiringPartnerEnrollment/*/target/deviceAndAppManagementAssignmentFilterId",
+            ),
         ),
         "cloudPcProvisioning": _rules(scopeTag=("scopeIds/*",)),
         "appConfigDevice": _rules(mobileApp=("targetedMobileApps/*",)),

@@ -19,7 +19,7 @@ from tests.end_to_end.stored import (
     select,
     tombstones_of,
 )
-from tests.end_to_end.truth import PLACES, ids_of, path_of
+from tests.end_to_end.truth import PLACES, ids_of, path_of, referred_groups
 from tests.eventually import eventually
 
 CHANGE_KEYS = ("created", "updated", "deleted", "unchanged", "captured", "failed")
@@ -30,7 +30,8 @@ def counts(run: RunRecord) -> dict[str, int]:
 
 
 def truth(graph: GraphService) -> dict[str, set[str]]:
-    return {key: set(ids_of(graph, key)) for key in PLACES}
+    """Return the ids of all types; groups are those that something refers to."""
+    return {key: set(ids_of(graph, key)) for key in PLACES} | {"group": referred_groups(graph)}
 
 
 async def test_backup_of_a_small_tenant_holds_exactly_its_objects(shared_product: Product) -> None:
@@ -184,11 +185,12 @@ async def test_unchanged_backup_writes_rows_by_the_number_of_types(
         assert {table: count for table, count in written.items() if table in CONTENT_TABLES} == (
             dict.fromkeys(CONTENT_TABLES, 0)
         )
-        assert written["set_manifests"] == written["operation_run_results"] == len(PLACES)
+        types = len(PLACES) + 1  # and the groups
+        assert written["set_manifests"] == written["operation_run_results"] == types
         # Steps end after 250 objects or half a megabyte, and their rows go when the run ends.
         steps = written.pop("operation_run_steps")
-        assert steps <= 1.5 * len(PLACES)
-        assert sum(written.values()) <= 2 * len(PLACES) + 10, written
+        assert steps <= 1.5 * types
+        assert sum(written.values()) <= 2 * types + 10, written
 
 
 CONTENT_TABLES = ("contents", "policies", "policy_versions", "manifest_chunks")
