@@ -28,6 +28,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 # `.invalid` resolves nowhere (RFC 2606).
 _NOWHERE = "postgresql://database.invalid/none"
+_VAULT_KEY = re.compile(r"/keys/[0-9A-Za-z-]{1,127}(/[0-9A-Za-z]{1,64})?")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -84,6 +85,32 @@ class Settings(BaseSettings):
         "TENANTOPS_ROOT_KEY_FILE",
         "File that holds the root key, instead of TENANTOPS_ROOT_KEY.",
         "set it to the path of a readable file",
+        default=None,
+    )
+    root_key_vault: str | None = _variable(
+        "TENANTOPS_ROOT_KEY_VAULT",
+        "RSA key in Azure Key Vault that is the root key, instead of TENANTOPS_ROOT_KEY; without a "
+        "version the newest one wraps. Sign-in by the variables AZURE_* of azure-identity, or by "
+        "the host's workload or managed identity; it needs get, wrapKey and unwrapKey.",
+        "set it to https://VAULT.vault.azure.net/keys/KEY, with /VERSION behind it or not",
+        default=None,
+    )
+    root_key_previous: SecretStr | None = _variable(
+        "TENANTOPS_ROOT_KEY_PREVIOUS",
+        "Root key that was used before, while a rotation goes on: it still opens what it wrapped.",
+        "set it to the value that TENANTOPS_ROOT_KEY had",
+        default=None,
+    )
+    root_key_previous_file: FilePath | None = _variable(
+        "TENANTOPS_ROOT_KEY_PREVIOUS_FILE",
+        "File that holds the root key that was used before.",
+        "set it to the path of a readable file",
+        default=None,
+    )
+    root_key_previous_vault: str | None = _variable(
+        "TENANTOPS_ROOT_KEY_PREVIOUS_VAULT",
+        "Key in a key vault that was used before. Older versions of the same key need no setting.",
+        "set it to https://VAULT.vault.azure.net/keys/KEY",
         default=None,
     )
     task_queue: str = _variable(
@@ -200,6 +227,16 @@ class Settings(BaseSettings):
             raise ValueError("not PostgreSQL")
         return value
 
+    @field_validator("root_key_vault", "root_key_previous_vault")
+    @classmethod
+    def _vault_key(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        address = _checked_address(value, ("https",), has_path=True)
+        if not _VAULT_KEY.fullmatch(urlsplit(address).path):
+            raise ValueError("not a key of a vault")
+        return address
+
     @field_validator("graph_root", "authority_host")
     @classmethod
     def _https_host(cls, value: str | None) -> str | None:
@@ -219,8 +256,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.root_key is not None and self.root_key_file is not None:
-            raise ValueError("TENANTOPS_ROOT_KEY: set it or TENANTOPS_ROOT_KEY_FILE, and not both")
+        homes = (self.root_key, self.root_key_file, self.root_key_vault)
+        if sum(home is not None for home in homes) > 1:
+            raise ValueError(
+                "TENANTOPS_ROOT_KEY: set it or TENANTOPS_ROOT_KEY_FILE or "
+                "TENANTOPS_ROOT_KEY_VAULT, one of them; one that was used before goes where "
+                "PREVIOUS stands in the name"
+            )
         if (self.graph_root is None) is not (self.authority_host is None):
             raise ValueError("TENANTOPS_GRAPH_ROOT: set it together with TENANTOPS_AUTHORITY_HOST")
         return self

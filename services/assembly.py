@@ -24,8 +24,9 @@ from services.backups.context_reading import ContextReading
 from services.backups.lane_reading import LaneReading
 from services.connections.connections import ConnectionService
 from services.connections.graph_access import GraphAccess
+from services.contents.configured_root_keys import configured_root_keys
 from services.contents.contents import ContentReader
-from services.contents.root_keys import read_root_key
+from services.contents.root_keys import RootKeys
 from services.contents.tenant_keys import TenantKeys
 from services.directory_roles.directory_role_definitions import (
     DirectoryRoleDefinitionsService,
@@ -45,6 +46,8 @@ from settings import Settings
 from storage.engine import create_engine
 
 if TYPE_CHECKING:
+    from services.contents.key_rotation import TenantKeyRotation
+    from services.contents.root_rotation import RootKeyRotation
     from services.imports.imports import SetImporter
     from services.imports.imports import SetImporter
     from services.coverage.coverage_watch import CoverageWatch
@@ -101,18 +104,35 @@ class Services:
         return StartPlans(self.deadlines, self.settings.hub_url)
 
     @cached_property
+    def root_keys(self) -> RootKeys:
+        """What data keys and the signing key are wrapped with; raises when none is configured."""
+        return configured_root_keys(self.settings)
+
+    @cached_property
     def keys(self) -> TenantKeys:
         """Data keys of tenants; raises when no root key is configured."""
-        key = self.settings.root_key
-        root_key = read_root_key(
-            None if key is None else key.get_secret_value(), self.settings.root_key_file
+        return TenantKeys(engine=self.engine, root_key=self.root_keys, clock=now, new_id=new_id)
+
+    @cached_property
+    def root_key_rotation(self) -> "RootKeyRotation":
+        """Rotating the root key."""
+        from services.contents.root_rotation import RootKeyRotation
+
+        return RootKeyRotation(
+            engine=self.engine, root_keys=self.root_keys, clock=now, new_id=new_id
         )
-        return TenantKeys(engine=self.engine, root_key=root_key, clock=now, new_id=new_id)
+
+    @cached_property
+    def tenant_key_rotation(self) -> "TenantKeyRotation":
+        """Rotating data keys of tenants."""
+        from services.contents.key_rotation import TenantKeyRotation
+
+        return TenantKeyRotation(engine=self.engine, keys=self.keys, clock=now, new_id=new_id)
 
     @cached_property
     def signing_keys(self) -> SigningKeys:
         """The key that signs certificates."""
-        return SigningKeys(root_keys=self.keys.root_keys, clock=now, new_id=new_id)
+        return SigningKeys(root_keys=self.root_keys, clock=now, new_id=new_id)
 
     @cached_property
     def runs(self) -> OperationRunService:
@@ -304,6 +324,8 @@ class Services:
         """Close what was opened."""
         if "access" in vars(self):
             await self.access.close()
+        if "root_keys" in vars(self):
+            await self.root_keys.close()
         if "engine" in vars(self):
             await self.engine.dispose()
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.statements import Row, fetch_within
+from storage.tenant_keys import hold_key
 
 
 class NewChangeEvent(NamedTuple):
@@ -95,6 +96,8 @@ async def insert_events(
         workspace_id, tenant_id = owner
         columns = [list(column) for column in zip(*events, strict=True)]
         await fetch_within(connection, _INSERT, tenant_id, workspace_id, *columns)
+        for key_id in {event.key_id for event in events}:
+            await hold_key(connection, key_id)
 
 
 async def sources_of(connection: AsyncConnection, owner: tuple[UUID, UUID]) -> list[Row]:

@@ -26,7 +26,7 @@ SERVER_DIRECTORY_PREFIX = "tenantops-tests-"
 PLENTY_OF_MEMORY = 4 * 1024**3
 YOUNG_SECONDS = 60
 # A developer's shell may point at a running stack or at real servers; tests touch neither.
-FOREIGN_VARIABLES = ("DATABASE_URL", "TEMPORAL_", "TENANTOPS_")
+FOREIGN_VARIABLES = ("DATABASE_URL", "TEMPORAL_", "TENANTOPS_", "AZURE_")
 
 
 def pytest_configure(config: pytest.Config) -> None:

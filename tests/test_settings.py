@@ -60,7 +60,30 @@ def test_load_settings_root_key_in_both_places_is_refused(
 ) -> None:
     (tmp_path / "key").write_text("k")
     environment.setenv("TENANTOPS_ROOT_KEY_FILE", str(tmp_path / "key"))
-    assert problems() == ("TENANTOPS_ROOT_KEY: set it or TENANTOPS_ROOT_KEY_FILE, and not both",)
+    assert [problem.partition(", one")[0] for problem in problems()] == [
+        "TENANTOPS_ROOT_KEY: set it or TENANTOPS_ROOT_KEY_FILE or TENANTOPS_ROOT_KEY_VAULT"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "is_good"),
+    [
+        ("https://a.vault.azure.net/keys/root", True),
+        ("https://a.vault.azure.net/keys/root/0123456789abcdef0123456789abcdef", True),
+        ("https://a.vault.azure.net/secrets/root", False),
+        ("https://a.vault.azure.net/keys/root/1/2", False),
+        ("http://a.vault.azure.net/keys/root", False),
+    ],
+)
+def test_load_settings_key_of_a_vault_is_an_address_of_a_key(
+    environment: pytest.MonkeyPatch, address: str, is_good: bool
+) -> None:
+    environment.delenv("TENANTOPS_ROOT_KEY")
+    environment.setenv("TENANTOPS_ROOT_KEY_VAULT", address)
+    if is_good:
+        assert load_settings().root_key_vault == address
+    else:
+        assert "TENANTOPS_ROOT_KEY_VAULT has a wrong value" in problems()[0]
 
 
 def test_load_settings_root_key_in_no_place_is_left_to_who_needs_it(
@@ -162,6 +185,7 @@ def test_settings_reference_every_setting_is_described_once() -> None:
     assert {entry.variable for entry in entries if entry.is_secret} == {
         "DATABASE_URL",
         "TENANTOPS_ROOT_KEY",
+        "TENANTOPS_ROOT_KEY_PREVIOUS",
         "TENANTOPS_HTTP_PROXY",
     }
 

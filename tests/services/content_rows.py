@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
-from services.contents.root_keys import LocalRootKey, RootKeys
+from services.contents.root_keys import LocalRootKey, RootKey, RootKeys
 from services.contents.tenant_keys import TenantKeys
 from services.proofs.certificates import SetCertificates
 from services.proofs.signing_keys import SigningKeys
@@ -28,7 +28,7 @@ def new_id() -> UUID:
     return uuid7()
 
 
-def tenant_keys(engine: AsyncEngine, root_key: LocalRootKey = ROOT_KEY) -> TenantKeys:
+def tenant_keys(engine: AsyncEngine, root_key: RootKey = ROOT_KEY) -> TenantKeys:
     return TenantKeys(engine=engine, root_key=root_key, clock=ticking_clock(), new_id=new_id)
 
 
