@@ -91,13 +91,16 @@ ORDER BY external_id, happened_at, event_id
 async def insert_events(
     connection: AsyncConnection, owner: tuple[UUID, UUID], events: Sequence[NewChangeEvent]
 ) -> None:
-    """Insert the events that are not there; `owner` is (workspace, tenant)."""
+    """Insert the events that are not there; `owner` is (workspace, tenant).
+
+    Raises DestroyedKeyError when the key of their actors is gone: read them again.
+    """
     if events:
+        for key_id in {event.key_id for event in events}:
+            await hold_key(connection, key_id)
         workspace_id, tenant_id = owner
         columns = [list(column) for column in zip(*events, strict=True)]
         await fetch_within(connection, _INSERT, tenant_id, workspace_id, *columns)
-        for key_id in {event.key_id for event in events}:
-            await hold_key(connection, key_id)
 
 
 async def sources_of(connection: AsyncConnection, owner: tuple[UUID, UUID]) -> list[Row]:
@@ -290,3 +293,16 @@ async def objects_after(
 ) -> list[Row]:
     """Return one page of the known objects of a type, by id, with their encrypted names."""
     return await fetch_within(connection, _NAMED, *owner, resource_type, after, limit)
+
+
+_NOT_CAPTURED: Final = """
+SELECT version_hash, not_captured FROM policy_versions
+WHERE tenant_id = $1 AND version_hash = ANY($2::text[]) AND not_captured <> '[]'
+"""
+
+
+async def not_captured_in(
+    connection: AsyncConnection, tenant_id: UUID, hashes: Sequence[str]
+) -> list[Row]:
+    """Return the places that Graph kept to itself in these versions, where there are any."""
+    return await fetch_within(connection, _NOT_CAPTURED, tenant_id, list(hashes))
