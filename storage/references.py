@@ -5,6 +5,7 @@ objects, so it covers types that could not be read this time as well.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -73,6 +74,14 @@ WHERE policies.workspace_id = $1 AND reference.tenant_id = $2 AND reference.kind
 ORDER BY policies.resource_type, policies.external_id
 """
 
+_LATEST: Final = """
+SELECT DISTINCT ON (policies.id) policies.external_id, version.change, version.not_captured
+FROM policies JOIN policy_versions AS version ON version.policy_id = policies.id
+WHERE policies.tenant_id = $1 AND policies.resource_type = $2
+    AND policies.external_id = ANY($3::text[]) AND version.captured_at <= $4
+ORDER BY policies.id, version.version_number DESC
+"""
+
 
 async def write_references(
     connection: AsyncConnection,
@@ -103,7 +112,7 @@ async def write_references(
 
 
 async def referenced_ids(connection: AsyncConnection, tenant_id: UUID, kind: str) -> list[str]:
-    """Return the ids of a kind that the tenant's objects refer to, as last known, in code point order."""
+    """Return the ids of a kind that the tenant's objects refer to, as last known; sorted."""
     rows = await fetch_within(connection, _REFERENCED, tenant_id, kind)
     return sorted(row["external_id"] for row in rows)
 
@@ -121,3 +130,19 @@ async def select_referrers(
 ) -> list[Row]:
     """Return the objects whose latest version refers to something; `owner` as above."""
     return await fetch_within(connection, _REFERRERS, *owner, kind, external_id)
+
+
+async def deleted_until(
+    connection: AsyncConnection, place: tuple[UUID, str], object_ids: Sequence[str], until: datetime
+) -> set[str]:
+    """Return the objects that counted as deleted at a moment; `place` is (tenant, type)."""
+    rows = await fetch_within(connection, _LATEST, *place, list(object_ids), until)
+    return {row["external_id"] for row in rows if row["change"] == "deleted"}
+
+
+async def select_not_captured(
+    connection: AsyncConnection, place: tuple[UUID, str], until: datetime, object_ids: Sequence[str]
+) -> dict[str, Sequence[str]]:
+    """Return where values of objects were withheld at a moment, for those that lack some."""
+    rows = await fetch_within(connection, _LATEST, *place, list(object_ids), until)
+    return {row["external_id"]: row["not_captured"] for row in rows if row["not_captured"]}
