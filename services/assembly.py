@@ -48,14 +48,20 @@ from storage.engine import create_engine
 if TYPE_CHECKING:
     from services.contents.key_rotation import TenantKeyRotation
     from services.contents.root_rotation import RootKeyRotation
-    from services.imports.imports import SetImporter
-    from services.imports.imports import SetImporter
     from services.coverage.coverage_watch import CoverageWatch
     from services.history.change_attribution import ChangeAttribution
     from services.history.change_events import ChangeEvents
     from services.history.object_history import ObjectHistory
+    from services.history.set_differences import SetDifferences
+    from services.imports.imports import SetImporter
+    from services.proofs.certificate_reading import CertificateReads
+    from services.proofs.verification import Verification
+    from services.references.name_books import NameBooks
+    from services.references.object_references import ObjectReferences
     from services.sets.backup_sets import BackupSets
     from services.sets.exports import SetExporter
+    from services.sets.last_complete import LastCompleteReads
+    from services.sets.live_comparison import LiveComparison
     from services.sets.set_comparison import SetComparison
 
 
@@ -216,6 +222,43 @@ class Services:
         return BackupSets(engine=self.engine, keys=self.keys)
 
     @cached_property
+    def certificates(self) -> "CertificateReads":
+        """Certificates of sets."""
+        from services.proofs.certificate_reading import CertificateReads
+
+        return CertificateReads(engine=self.engine, signing_keys=self.signing_keys)
+
+    @cached_property
+    def verification(self) -> "Verification":
+        """Recomputing of everything that is stored of sets."""
+        from services.proofs.verification import Verification
+
+        return Verification(engine=self.engine, keys=self.keys, signing_keys=self.signing_keys)
+
+    @cached_property
+    def last_complete(self) -> "LastCompleteReads":
+        """When each type was last read to its end."""
+        from services.sets.last_complete import LastCompleteReads
+
+        return LastCompleteReads(engine=self.engine)
+
+    @cached_property
+    def name_books(self) -> "NameBooks":
+        """Names of what sets refer to."""
+        from services.references.name_books import NameBooks
+
+        return NameBooks(engine=self.engine, keys=self.keys, sets=self.backup_sets)
+
+    @cached_property
+    def object_references(self) -> "ObjectReferences":
+        """Objects of sets with what they refer to, and who refers to an object."""
+        from services.references.object_references import ObjectReferences
+
+        return ObjectReferences(
+            engine=self.engine, keys=self.keys, sets=self.backup_sets, names=self.name_books
+        )
+
+    @cached_property
     def comparison(self) -> "SetComparison":
         """What changed between sets, and by a run."""
         from services.sets.set_comparison import SetComparison
@@ -230,18 +273,13 @@ class Services:
         return SetImporter(engine=self.engine, keys=self.keys, clock=now, new_id=new_id)
 
     @cached_property
-    def imports(self) -> "SetImporter":
-        """Imports of folders as backup sets."""
-        from services.imports.imports import SetImporter
-
-        return SetImporter(engine=self.engine, keys=self.keys, clock=now, new_id=new_id)
-
-    @cached_property
     def exports(self) -> "SetExporter":
         """Exports of backup sets."""
         from services.sets.exports import SetExporter
 
-        return SetExporter(sets=self.backup_sets, reader=self.contents)
+        return SetExporter(
+            sets=self.backup_sets, reader=self.contents, certificates=self.certificates
+        )
 
     @cached_property
     def gate(self) -> RunGate:
@@ -288,6 +326,27 @@ class Services:
         from services.history.change_attribution import ChangeAttribution
 
         return ChangeAttribution(engine=self.engine, keys=self.keys)
+
+    @cached_property
+    def differences(self) -> "SetDifferences":
+        """What differs between two sets, down to single properties."""
+        from services.history.set_differences import SetDifferences
+
+        return SetDifferences(
+            engine=self.engine,
+            reader=self.contents,
+            sets=self.backup_sets,
+            comparison=self.comparison,
+        )
+
+    @cached_property
+    def live_comparison(self) -> "LiveComparison":
+        """Sets beside tenants as they are now."""
+        from services.sets.live_comparison import LiveComparison
+
+        return LiveComparison(
+            engine=self.engine, keys=self.keys, sets=self.backup_sets, access=self.access
+        )
 
     @cached_property
     def object_history(self) -> "ObjectHistory":
