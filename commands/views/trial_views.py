@@ -99,6 +99,7 @@ def trial_document(place: Path, report: "TrialReport") -> dict[str, Any]:
         "is_whole": report.is_whole,
         "types": [_type_document(of_type) for of_type in report.types],
         "changes": [change_document(change) for change in report.changes],
+        "unseen_changes": [change_document(change) for change in report.unseen],
     }
 
 
@@ -114,6 +115,9 @@ def _changes(report: "TrialReport") -> Iterator[RenderableType]:
     if report.is_first:
         yield "Call again to see what changed meanwhile."
         return
+    if report.unseen:
+        yield "What the call before had found when it was ended:"
+        yield from _change_parts(report.unseen)
     partial = [of_type.label for of_type in report.types if not of_type.is_whole]
     unsure = f" Not compared whole: {', '.join(partial)}." if partial else ""
     if not report.changes:

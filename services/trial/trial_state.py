@@ -168,7 +168,7 @@ def _parsed(document: Any) -> TrialState:
         read_at=_moment(document["read_at"]),
         key_id=str(document["key_id"]),
         types={str(key): _type(entry) for key, entry in document["types"].items()},
-        changes=[_change(entry) for entry in document["changes"]],
+        changes=tuple(_change(entry) for entry in document["changes"]),
     )
 
 
@@ -215,7 +215,7 @@ def _change(entry: Mapping[str, Any]) -> TrialChange:
         change=str(entry["change"]),
         differences=None
         if found is None
-        else [Change(**{**one, "kind": ChangeKind(one["kind"])}) for one in found],
+        else tuple(Change(**{**one, "kind": ChangeKind(one["kind"])}) for one in found),
     )
 
 

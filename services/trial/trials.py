@@ -56,12 +56,17 @@ class TrialRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialReport:
-    """What came of a call. is_first: there was nothing to compare with."""
+    """What came of a call.
+
+    is_first: there was nothing to compare with. unseen: what an earlier call had found that was
+    ended before it could say so.
+    """
 
     entra_tenant_id: str
     is_first: bool
     types: Sequence[TypeReport]
     changes: Sequence[TrialChange]
+    unseen: Sequence[TrialChange] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -186,7 +191,8 @@ class Trial:
             of_type.key: self._outcome(of_type, granted, read_at) for of_type in self._request.types
         }
         changes = [change for outcome in outcomes.values() for change in outcome.changes]
-        is_first = self._folder.state is None
+        former = self._folder.state
+        unseen = former.changes if former is not None and self._folder.recovered else ()
         known = {key: outcome.known for key, outcome in outcomes.items()}
         self._folder.publish(
             TrialState(
@@ -200,9 +206,10 @@ class Trial:
         )
         return TrialReport(
             entra_tenant_id=tenant_id,
-            is_first=is_first,
+            is_first=former is None,
             types=[outcome.report for outcome in outcomes.values()],
             changes=changes,
+            unseen=unseen,
         )
 
     def _outcome(

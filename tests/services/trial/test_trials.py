@@ -30,6 +30,7 @@ def truth(visitor: Visitor, key: str) -> dict[str, dict[str, Any]]:
     }
 
 
+@pytest.mark.long
 async def test_first_call_holds_every_object_as_the_tenant_has_it(visitor: Visitor) -> None:
     report = await visitor.read(*PLACES)
     originals = {key: truth(visitor, key) for key in PLACES}
