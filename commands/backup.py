@@ -6,7 +6,7 @@ import typer
 
 from commands.backup_changes import app as changes_app
 from commands.backup_files import app as files_app
-from commands.errors import CommandError
+from commands.backup_proofs import app as proofs_app
 from commands.finding.selection import choose
 from commands.finding.set_finding import find_set
 from commands.options import (
@@ -36,6 +36,7 @@ from domain.resource_types.registry import RESOURCE_TYPES
 app = command_group("Run backups, look at backup sets, compare and export them.")
 app.add_typer(changes_app)
 app.add_typer(files_app)
+app.add_typer(proofs_app)
 
 
 @app.command(
@@ -129,25 +130,6 @@ def show(
     async def work(session: Session) -> None:
         found, types = await find_set(session, set_, tenant)
         session.screen.show(set_document(found, types), lambda: set_parts(found, types))
-
-    execute(work, Options(as_json=as_json, workspace=workspace))
-
-
-@app.command("verify", epilog=examples("tenantops backup verify Contoso"))
-def verify(
-    tenant: TenantArgument = None, workspace: WorkspaceOption = None, as_json: JsonOption = False
-) -> None:
-    """Recompute every hash of a tenant's chain of sets."""
-
-    async def work(session: Session) -> None:
-        found = await session.tenant(tenant)
-        report = await session.services.backup_sets.verify(found.workspace_id, found.id)
-        session.screen.show(
-            {"set_count": report.set_count, "problems": report.problems},
-            lambda: [f"{report.set_count} sets, {len(report.problems)} problems."],
-        )
-        if report.problems:
-            raise CommandError("\n".join(report.problems))
 
     execute(work, Options(as_json=as_json, workspace=workspace))
 

@@ -96,6 +96,34 @@ WHERE manifest.backup_set_id = $1
 ORDER BY manifest.resource_type
 """
 
+# The certificate knows what failed, also when the run's rows are pruned.
+_LAST_COMPLETE: Final = """
+WITH newest AS (
+    SELECT DISTINCT ON (manifest.resource_type) manifest.resource_type,
+        manifest.entry_count AS object_count, backup_sets.id AS backup_set_id,
+        backup_sets.sequence, backup_sets.captured_at
+    FROM set_manifests AS manifest
+    JOIN backup_sets ON backup_sets.id = manifest.backup_set_id
+    WHERE manifest.workspace_id = $1 AND manifest.tenant_id = $2 AND manifest.listing_complete
+        AND backup_sets.origin = 'backup' AND backup_sets.deleted_at IS NULL
+    ORDER BY manifest.resource_type, backup_sets.sequence DESC
+)
+SELECT newest.*, (
+    SELECT (entry ->> 'failed')::int FROM set_certificates AS certificate,
+        jsonb_array_elements(certificate.document::jsonb -> 'types') AS entry
+    WHERE certificate.backup_set_id = newest.backup_set_id
+        AND entry ->> 'resource_type' = newest.resource_type
+) AS failed
+FROM newest ORDER BY resource_type
+"""
+
+_TYPES_OF_TENANT: Final = """
+SELECT DISTINCT manifest.resource_type
+FROM set_manifests AS manifest JOIN backup_sets ON backup_sets.id = manifest.backup_set_id
+WHERE manifest.workspace_id = $1 AND manifest.tenant_id = $2
+    AND backup_sets.origin = 'backup' AND backup_sets.deleted_at IS NULL
+"""
+
 _CHANGES_OF_RUN: Final = """
 SELECT policies.resource_type, policies.external_id, policies.name, policies.name_key_id,
     version.change, version.version_number, version.version_hash, version.not_captured,
@@ -191,6 +219,18 @@ async def chain_of(connection: AsyncConnection, owner: tuple[UUID, UUID]) -> lis
 async def manifests_of(connection: AsyncConnection, set_id: UUID) -> list[Row]:
     """Return the types of a set, with the counts of its run while they are kept."""
     return await fetch_within(connection, _MANIFESTS, set_id)
+
+
+async def last_complete(connection: AsyncConnection, owner: tuple[UUID, UUID]) -> list[Row]:
+    """Return for each type the newest set with a complete listing; `owner` (workspace, tenant)."""
+    return await fetch_within(connection, _LAST_COMPLETE, *owner)
+
+
+async def types_of_tenant(connection: AsyncConnection, owner: tuple[UUID, UUID]) -> set[str]:
+    """Return the types that the backups of a tenant have read, to their end or not."""
+    return {
+        row["resource_type"] for row in await fetch_within(connection, _TYPES_OF_TENANT, *owner)
+    }
 
 
 async def changes_of_run(

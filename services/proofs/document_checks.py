@@ -32,7 +32,7 @@ BATCH_ROWS = 500
 
 MISSING = "the document is not stored"
 ALTERED = "the document does not open: it was altered, or belongs elsewhere"
-DIFFERS = "the document is not the one that its hash names"
+DIFFERS = "the document opens and is not the one that its hash names"
 
 # None for a type that this version does not know.
 RulesFor = Callable[[str], CanonicalRules | None]

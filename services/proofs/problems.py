@@ -27,7 +27,8 @@ class ProblemKind(StrEnum):
     CONTENT_MISSING = "content_missing"
     # A document does not open: it was altered, or belongs to another version.
     CONTENT_ALTERED = "content_altered"
-    # A document opens and is not the one that its hash names.
+    # A document opens and is not the one that its hash names: somebody had the key, or the
+    # canonical rules of the type changed without a new version.
     CONTENT_DIFFERS = "content_differs"
     # Documents, or the signing key, are under a key that is not at hand.
     KEY_UNAVAILABLE = "key_unavailable"

@@ -1,19 +1,18 @@
-"""Backup sets as people and restores read them: lists, types, entries, documents, proof (D9).
+"""Backup sets as people and restores read them: lists, types, entries, documents (D9).
 
 Reads only. Everything is asked for by workspace, and names are decrypted here, not in storage.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.manifests import ManifestEntry, TypeManifest, chunk_hash, manifest_hash, parse_chunk
-from domain.manifests import set_hash as hash_of_set
+from domain.manifests import ManifestEntry, parse_chunk
 from domain.resource_types.registry import RESOURCE_TYPES
 from services.backups.capture_pages import name_context
 from services.contents.contents import ContentMissingError, ContentReader
@@ -92,14 +91,6 @@ class SetEntry:
     name: str | None
 
 
-@dataclass(frozen=True)
-class ChainReport:
-    """What recomputing a tenant's chain of sets found; no problems means it is as written."""
-
-    set_count: int
-    problems: Sequence[str] = field(default_factory=tuple)
-
-
 class BackupSets:
     """Reads sets."""
 
@@ -173,17 +164,6 @@ class BackupSets:
             raise ContentMissingError("the document of this version is not stored")
         return opened[wanted].document
 
-    async def verify(self, workspace_id: UUID, tenant_id: UUID) -> ChainReport:
-        """Recompute every chunk, manifest and set of a tenant and their chain (D9)."""
-        problems: list[str] = []
-        previous: Row | None = None
-        async with self._engine.connect() as connection:
-            chain = await rows.chain_of(connection, (workspace_id, tenant_id))
-            for link in chain:
-                problems += await _check_set(connection, link, previous)
-                previous = link
-        return ChainReport(len(chain), tuple(problems))
-
     async def names_within(
         self,
         connection: AsyncConnection,
@@ -248,24 +228,3 @@ async def read_manifest(
     """Return the entries of a manifest in order: ids and hashes, no bodies."""
     payloads = await select_payloads(connection, tenant_id, chunk_hashes)
     return [entry for name in chunk_hashes for entry in parse_chunk(payloads.get(name, b""))]
-
-
-async def _check_set(connection: AsyncConnection, link: Row, previous: Row | None) -> Iterable[str]:
-    types = await rows.manifests_of(connection, link["id"])
-    problems = []
-    for of_set in types:
-        payloads = await select_payloads(connection, link["tenant_id"], of_set["chunk_hashes"])
-        whole = all(chunk_hash(payloads.get(name, b"")) == name for name in of_set["chunk_hashes"])
-        computed = manifest_hash(of_set["resource_type"], of_set["chunk_hashes"])
-        if not whole or computed != of_set["manifest_hash"]:
-            problems.append(f"{link['name']}: the manifest of {of_set['resource_type']} differs")
-    manifests = [
-        TypeManifest(row["resource_type"], row["manifest_hash"], row["listing_complete"])
-        for row in types
-    ]
-    before = previous["set_hash"] if previous else None
-    if hash_of_set(before, link["tenant_id"], link["captured_at"], manifests) != link["set_hash"]:
-        problems.append(f"{link['name']}: the hash of the set differs")
-    if link["previous_set_id"] != (previous["id"] if previous else None):
-        problems.append(f"{link['name']}: the set does not follow the one before it")
-    return problems

@@ -194,25 +194,3 @@ async def test_incomplete_type_is_not_comparable(tenant: Tenant, comparison: Set
     assert not compared.is_comparable
     assert (compared.added, compared.removed, compared.uncertain) == ((), (), ())
     assert [changed.object_id for changed in compared.changed] == ["object-00004"]
-
-
-async def test_verify_proves_the_chain_and_finds_what_was_altered(
-    tenant: Tenant, sets: BackupSets
-) -> None:
-    for number in range(3):
-        await back_up(tenant, [*items(5), item("a", str(number))])
-    place = (tenant.tenancy.workspace_id, tenant.tenancy.tenant_id)
-    report = await sets.verify(*place)
-    assert (report.set_count, report.problems) == (3, ())
-    async with tenant.engine.begin() as connection:
-        await connection.exec_driver_sql(
-            "UPDATE backup_sets SET captured_at = captured_at - interval '1 day' WHERE sequence = 2"
-        )
-        await connection.exec_driver_sql(
-            "DELETE FROM manifest_chunks WHERE chunk_hash = (SELECT chunk_hashes[1] "
-            "FROM set_manifests JOIN backup_sets ON id = backup_set_id WHERE sequence = 3)"
-        )
-    found = (await sets.verify(*place)).problems
-    assert len(found) == 2
-    assert any("the hash of the set differs" in problem for problem in found)
-    assert any("the manifest of filter differs" in problem for problem in found)

@@ -51,7 +51,7 @@ async def test_certificate_of_a_set_names_it_and_its_run(tenant: Tenant) -> None
 
 async def test_certificate_counts_each_type_with_causes(tenant: Tenant) -> None:
     await tenant.back_up(items(4))
-    broken = [FailedObject("object-00002", "provider_bad_response"), *items(2), *items(1, start=8)]
+    broken = [FailedObject("object-00002", "object_failed"), *items(2), *items(1, start=8)]
     _, set_id = await tenant.back_up(broken, gone=[], unknown=["object-00003"])
     [entry] = (await certificate(tenant, set_id)).types
     assert (entry.expected, entry.captured, entry.unchanged, entry.failed) == (5, 1, 2, 2)

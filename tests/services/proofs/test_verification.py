@@ -153,7 +153,8 @@ NAMED = {
     ),
     "another number in a certificate": (
         (
-            """UPDATE set_certificates SET document = replace(document, '"failed":0', '"failed":1') """
+            "UPDATE set_certificates SET "
+            """document = replace(document, '"failed":0', '"failed":1') """
             f"WHERE backup_set_id = {SECOND_SET}"
         ),
         {(K.CERTIFICATE_ALTERED, (2,), None), (K.SIGNATURE_INVALID, (2,), None)},
