@@ -17,6 +17,7 @@ class Transport(enum.StrEnum):
     RESET = "reset"  # connection aborted before any byte
     CUT = "cut"  # connection closed in the middle of the body
     TRUNCATED = "truncated"  # well-formed HTTP with the first half of the body
+    OMITTED = "omitted"  # left out of the batch; alone it is a reset
 
 
 class BodyStyle(enum.StrEnum):

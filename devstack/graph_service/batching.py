@@ -61,6 +61,8 @@ def answer_batch(
         else:
             answer = handle(_item_call(call, item))
         statuses[item["id"].lower()] = answer.status
+        if answer.transport is Transport.OMITTED:
+            continue
         parts.append(_render(item["id"], answer, lower_case=(number + len(parts)) % 2 == 0))
         batch.delay_s = max(batch.delay_s, answer.delay_s)
         if answer.transport is not Transport.WHOLE:

@@ -178,6 +178,8 @@ class Dispatcher:
                 answer.headers.update(fault.headers)
             case FaultKind.CUT:
                 answer.transport = Transport.CUT
+            case FaultKind.OMITTED:
+                answer.transport = Transport.OMITTED
             case FaultKind.TRUNCATED:
                 answer.transport = Transport.TRUNCATED
             case FaultKind.WRONG_CONTENT_TYPE:

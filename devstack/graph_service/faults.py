@@ -18,6 +18,7 @@ class FaultKind(enum.StrEnum):
     DELAY = "delay"  # the right answer, delay_s late and with `headers`
     RESET = "reset"  # connection aborted, nothing applied
     CUT = "cut"  # connection closed in the middle of the right answer
+    OMITTED = "omitted"  # item of a batch that gets no answer at all
     TRUNCATED = "truncated"  # well-formed HTTP with half of the JSON
     HTML = "html"  # a gateway's page with the status (default 200)
     WRONG_CONTENT_TYPE = "wrong_content_type"  # right body as text/plain

@@ -251,7 +251,7 @@ class HttpServer:
         headers = {"Date": self.clock.http_date(), **echo, **answer.headers}
         if answer.body:
             headers["Content-Type"] = answer.content_type
-        if answer.transport is Transport.RESET:
+        if answer.transport in (Transport.RESET, Transport.OMITTED):
             return _abort(request)
         if answer.transport is Transport.CUT:
             return await _cut(request, answer, headers)

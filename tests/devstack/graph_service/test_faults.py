@@ -316,3 +316,14 @@ async def test_delay_fault_gives_the_right_answer_with_its_headers(
 
     assert (struck.status, struck.headers["x-ms-planted"]) == (200, "plum")
     assert "x-ms-planted" not in healthy.headers
+
+
+async def test_omitted_item_has_no_answer_in_its_batch(
+    graph: GraphService, client: GraphClient
+) -> None:
+    graph.control.add_fault(kind="omitted", path="/deviceManagement/assignmentFilters", times=1)
+    urls = ("/deviceManagement/assignmentFilters", "/deviceManagement/deviceCategories")
+
+    struck, healthy = await client.batch(*urls), await client.batch(*urls)
+
+    assert (len(struck), len(healthy)) == (1, 2)
