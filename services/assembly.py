@@ -278,7 +278,10 @@ class Services:
         from services.sets.exports import SetExporter
 
         return SetExporter(
-            sets=self.backup_sets, reader=self.contents, certificates=self.certificates
+            sets=self.backup_sets,
+            reader=self.contents,
+            names=self.name_books,
+            certificates=self.certificates,
         )
 
     @cached_property

@@ -74,6 +74,11 @@ class ExportFolder:
             self._touched.add((self._root / path).parent)
             self.removed += 1
 
+    def drop(self, path: str) -> None:
+        """Remove a file that is no object's, if it is there."""
+        if (self._root / path).exists():
+            self.remove([path])
+
     def finish(self, index: bytes) -> None:
         """Write the index last; a new folder appears with it."""
         self.put(INDEX, index)

@@ -7,6 +7,7 @@ where objects do: what is equal keeps its bytes and its time. What the set lacks
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,8 @@ from uuid import UUID
 
 from domain.export_names import object_digest
 from domain.manifests import ManifestEntry
+from domain.references import Reference, references_of
+from domain.resource_types.registry import RESOURCE_TYPES
 from services.contents.contents import ContentReader
 from services.exports.export_folders import (
     ExportFolder,
@@ -24,12 +27,17 @@ from services.exports.export_folders import (
     new_folder,
 )
 from services.exports.set_files import ExportedFile, files_of, folder_of, index_of
+from services.proofs.certificate_reading import (
+    CertificateMissingError,
+    CertificateReads,
+    export_document,
+)
+from services.references.name_books import NameBooks
 from services.sets.backup_sets import (
     BackupSet,
     BackupSetNotFoundError,
     BackupSets,
     SetType,
-    name_in,
 )
 
 __all__ = ["ExportReport", "ExportTargetError", "ExportedFile", "SetExporter", "folder_of"]
@@ -37,8 +45,7 @@ __all__ = ["ExportReport", "ExportTargetError", "ExportedFile", "SetExporter", "
 # Documents in memory at a time.
 _BATCH: Final = 100
 _REFERENCES: Final = "references.json"
-# Types whose objects others refer to by id.
-_NAMED_TYPES: Final = ("filter", "group", "scopeTag")
+_CERTIFICATE: Final = "certificate.json"
 
 Entry = TypeVar("Entry")
 # How many objects are done, of how many.
@@ -93,6 +100,7 @@ class _Export:
     files: list[ExportedFile] = field(default_factory=list)
     missing: list[tuple[str, str]] = field(default_factory=list)
     kept: dict[str, Any] = field(default_factory=dict)
+    references: set[Reference] = field(default_factory=set)
     done: int = 0
 
     def advance(self, count: int) -> None:
@@ -104,9 +112,18 @@ class _Export:
 class SetExporter:
     """Writes sets as files."""
 
-    def __init__(self, *, sets: BackupSets, reader: ContentReader) -> None:
+    def __init__(
+        self,
+        *,
+        sets: BackupSets,
+        reader: ContentReader,
+        names: NameBooks,
+        certificates: CertificateReads,
+    ) -> None:
         self._sets = sets
         self._reader = reader
+        self._names = names
+        self._certificates = certificates
 
     async def export(  # noqa: PLR0913 - how the export is wanted, each by its name
         self,
@@ -139,7 +156,8 @@ class SetExporter:
             for of_set in wanted:
                 await self._export_type(export, of_set)
             rest: dict[str, Any] = {"missing": [list(entry) for entry in export.missing]}
-            rest["references"] = await self._write_references(export, types)
+            rest["references"] = await self._write_references(export)
+            rest["certificate"] = await self._write_certificate(export)
             await asyncio.to_thread(_finish, export, wanted, rest)
         except BaseException:
             await asyncio.to_thread(target.abandon)
@@ -178,7 +196,7 @@ class SetExporter:
         for batch in _batches(entries):
             documents = await self._documents(export.shown, batch)
             export.missing += [(key, e.object_id) for e in batch if e.object_id not in documents]
-            export.files += await asyncio.to_thread(_write_objects, export.target, key, documents)
+            export.files += await asyncio.to_thread(_write_objects, export, key, documents)
             export.advance(len(batch))
         is_whole = of_set.listing_complete and export.scope.objects is None
         await asyncio.to_thread(_clean_type, export, key, export.files[start:], is_whole=is_whole)
@@ -194,21 +212,32 @@ class SetExporter:
             if entry.version_hash in opened
         }
 
-    async def _write_references(self, export: _Export, types: Sequence[SetType]) -> dict[str, Any]:
-        """Write the names of what objects refer to by id, as the set knows them."""
+    async def _write_references(self, export: _Export) -> dict[str, Any]:
+        """Write the names of what the objects refer to, as the set knows them; null if it does not.
+
+        People and applications are no part of a set, so their ids are left to the documents.
+        """
+        shown, wanted = export.shown, sorted(export.references)
+        book = await self._names.of_set(shown.workspace_id, shown.id, wanted)
         names: dict[str, dict[str, str | None]] = {}
-        for of_set in types:
-            key = of_set.resource_type
-            if key not in _NAMED_TYPES:
-                continue
-            entries = await self._sets.versions_of_type(export.shown, of_set)
-            for batch in _batches(entries):
-                documents = await self._documents(export.shown, batch)
-                found = {name: name_in(key, body) for name, body in documents.items()}
-                names.setdefault(key, {}).update(found)
-        content = json_bytes(names)
-        digest = await asyncio.to_thread(export.target.put, _REFERENCES, content)
+        for reference in wanted:
+            found = book.look_up(reference)
+            names.setdefault(reference.kind, {})[reference.external_id] = found.name
+        digest = await asyncio.to_thread(export.target.put, _REFERENCES, json_bytes(names))
         return {"path": _REFERENCES, "sha256": digest}
+
+    async def _write_certificate(self, export: _Export) -> dict[str, Any] | None:
+        """Write the set's certificate, if it has one, as a file that stands for itself."""
+        shown, signed = export.shown, None
+        with suppress(CertificateMissingError):
+            signed = (await self._certificates.of_set(shown.workspace_id, shown.id)).signed
+        if signed is None:
+            # That of another set would be a lie.
+            await asyncio.to_thread(export.target.drop, _CERTIFICATE)
+            return None
+        content = json_bytes(export_document(signed))
+        digest = await asyncio.to_thread(export.target.put, _CERTIFICATE, content)
+        return {"path": _CERTIFICATE, "sha256": digest}
 
 
 def _open(
@@ -220,9 +249,12 @@ def _open(
 
 
 def _write_objects(
-    target: ExportFolder, key: str, documents: Mapping[str, Mapping[str, Any]]
+    export: _Export, key: str, documents: Mapping[str, Mapping[str, Any]]
 ) -> list[ExportedFile]:
-    return [_write_object(target, key, name, body) for name, body in documents.items()]
+    for document in documents.values():
+        found = references_of(key, document)
+        export.references.update(entry for entry in found if entry.kind in RESOURCE_TYPES)
+    return [_write_object(export.target, key, name, body) for name, body in documents.items()]
 
 
 def _write_object(

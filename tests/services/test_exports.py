@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.canonical_rules import rules_of
 from domain.resource_types.registry import RESOURCE_TYPES
 from services.backups.captures import CapturedObject
-from services.contents.contents import ContentReader
-from services.sets.backup_sets import BackupSetNotFoundError, BackupSets
+from services.proofs.certificate_reading import check_export
+from services.sets.backup_sets import BackupSetNotFoundError
 from services.sets.exports import ExportReport, ExportTargetError, SetExporter
 from tests.services.capture_runs import Tenant, add_tenant, item, items
-from tests.services.content_rows import tenant_keys
+from tests.services.exporting import set_exporter
 
 REAL_EXPORTS = Path(__file__).parents[3] / "shared" / "graph" / "data"
 RESOURCES = {
@@ -31,10 +31,7 @@ async def tenant(engine: AsyncEngine) -> Tenant:
 
 @pytest.fixture
 def exporter(engine: AsyncEngine) -> SetExporter:
-    keys = tenant_keys(engine)
-    return SetExporter(
-        sets=BackupSets(engine=engine, keys=keys), reader=ContentReader(engine=engine, keys=keys)
-    )
+    return set_exporter(engine)
 
 
 async def export(
@@ -119,11 +116,11 @@ async def test_export_that_breaks_leaves_nothing(
 
 
 def files_under(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Return bytes and time of each file, without the index."""
+    """Return bytes and time of each file that is not about the set alone."""
     return {
         f"{path.relative_to(folder)}": (path.read_bytes(), path.stat().st_mtime_ns)
         for path in folder.rglob("*")
-        if path.is_file() and path.name != "set.json"
+        if path.is_file() and path.name not in {"set.json", "certificate.json"}
     }
 
 
@@ -148,17 +145,32 @@ async def test_scripts_stand_decoded_beside_and_the_json_keeps_them(
     assert json.loads((tmp_path / "export" / file.path).read_text()) == script.document
 
 
-async def test_index_has_the_hash_of_each_file_and_names_of_references(
+async def test_index_has_the_hash_of_each_file(
     tenant: Tenant, exporter: SetExporter, tmp_path: Path
 ) -> None:
     _, set_id = await tenant.back_up([item("one"), item("two")])
     await export(exporter, tenant, set_id, tmp_path)
     index = json.loads((tmp_path / "set.json").read_text())
     assert (index["format"], index["format_version"]) == ("tenantops-export", 1)
-    for path, entry in {**index["files"], "references.json": index["references"]}.items():
+    files = dict(index["files"])
+    files |= {entry["path"]: entry for entry in (index["references"], index["certificate"])}
+    for path, entry in files.items():
         assert hashlib.sha256((tmp_path / path).read_bytes()).hexdigest() == entry["sha256"]
+    assert len(files) + 1 == sum(path.is_file() for path in tmp_path.rglob("*"))
+
+
+async def test_references_are_named_beside_and_the_certificate_proves_itself(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    run = await tenant.backup().begin("filter", "scopeTag")
+    await run.step([item("one", roleScopeTagIds=["7", "8"])])
+    await run.finish()
+    await run.step([item("7")], resource_type="scopeTag")
+    await run.finish("scopeTag")
+    await export(exporter, tenant, await run.complete(), tmp_path)
     names = json.loads((tmp_path / "references.json").read_text())
-    assert names == {"filter": {"one": "Name of one", "two": "Name of two"}}
+    assert names == {"scopeTag": {"7": "Name of 7", "8": None}}
+    assert check_export((tmp_path / "certificate.json").read_bytes()).faults == []
 
 
 async def test_update_touches_only_what_changed(
@@ -233,7 +245,7 @@ async def test_update_of_a_repository_without_files_begins_one(
     _, set_id = await tenant.back_up([item("one")])
     report = await updated(exporter, tenant, set_id, tmp_path)
     again = await updated(exporter, tenant, set_id, tmp_path)
-    assert (report.written, again.written) == (3, 0)
+    assert (report.written, again.written) == (4, 0)
 
 
 async def test_update_refuses_what_is_no_export_of_the_tenant(

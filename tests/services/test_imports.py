@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.import_faults import FileFault
 from domain.import_recognition import resource_type_of
 from domain.resource_types.registry import RESOURCE_TYPES
-from services.contents.contents import ContentReader
 from services.imports import folder_files
 from services.imports.folder_objects import ExportedFolder
 from services.imports.imports import ImportReport, ImportSourceError, SetImporter
@@ -24,6 +23,7 @@ from services.sets.backup_sets import BackupSets
 from services.sets.exports import SetExporter
 from tests.services.capture_runs import Tenant, add_tenant, item, items
 from tests.services.content_rows import new_id, signing_keys, tenant_keys, ticking_clock
+from tests.services.exporting import set_exporter
 from tests.services.tenancy import EDITOR, audited
 
 FILTER = {
@@ -45,8 +45,8 @@ def sets(engine: AsyncEngine) -> BackupSets:
 
 
 @pytest.fixture
-def exporter(engine: AsyncEngine, sets: BackupSets) -> SetExporter:
-    return SetExporter(sets=sets, reader=ContentReader(engine=engine, keys=tenant_keys(engine)))
+def exporter(engine: AsyncEngine) -> SetExporter:
+    return set_exporter(engine)
 
 
 def write(folder: Path, files: Mapping[str, Any]) -> Path:
@@ -371,11 +371,11 @@ async def test_own_export_comes_back_byte_for_byte(
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of each file; the index names its own set."""
+    """Return the bytes of each file; index and certificate are those of their set."""
     return {
         f"{path.relative_to(folder)}": path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and path.name != "set.json"
+        if path.is_file() and path.name not in {"set.json", "certificate.json"}
     }
 
 
