@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -20,6 +21,8 @@ from activities.backup import BackupActivities
 from activities.directory_role_definitions import DirectoryRoleDefinitionsActivities
 from activities.run_recording import RunRecordingActivities
 from services.assembly import Services, open_services
+from services.contents.root_keys import EncryptionKeyUnavailableError, RootKeyOutageError
+from services.contents.tenant_keys import lost_root_keys
 from services.process.logs import configure_logging
 from services.process.process_exit import run_and_exit
 from services.process.process_memory import return_freed_memory
@@ -91,7 +94,11 @@ def make_worker(client: Client, services: Services, *, identity: str | None = No
 
 
 async def run_worker(services: Services, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set, then drain. Raises when search attributes are not as needed."""
+    """Serve until `stop` is set, then drain.
+
+    Raises when search attributes are not as needed, or the root key is not that of the database.
+    """
+    await _verify_root_keys(services)
     client = await services.temporal()
     await register_and_verify(client)
     worker = make_worker(client, services)
@@ -106,6 +113,17 @@ async def run_worker(services: Services, stop: asyncio.Event) -> None:
     logger.info("worker drained")
 
 
+async def _verify_root_keys(services: Services) -> None:
+    try:
+        lost = await lost_root_keys(services.engine, services.root_keys)
+    except (SQLAlchemyError, OSError, RootKeyOutageError) as error:
+        # Activities are tried again until it is back; a worker need not.
+        logger.warning("root key not verified", exc_info=error)
+        return
+    for root_key_id in lost:
+        logger.error("root key not at hand", extra={"root_key_id": root_key_id})
+
+
 async def _serve() -> None:
     settings = load_settings_or_stop()
     configure_logging(settings.log_level)
@@ -113,8 +131,11 @@ async def _serve() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_services(settings, application_name="tenantops worker") as services:
-        await run_worker(services, stop)
+    try:
+        async with open_services(settings, application_name="tenantops worker") as services:
+            await run_worker(services, stop)
+    except EncryptionKeyUnavailableError as error:
+        raise SystemExit(f"TenantOps cannot start: {error}") from None
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ PURPOSES: Mapping[str, str] = {
     "backup": "Run backups, look at backup sets, compare and export them.",
     "coverage": "What of Graph no backup holds, and whether a tenant uses it.",
     "roles": "Directory role definitions: sync, list, and what changed.",
+    "keys": "Keys: which root key wraps what, and rotating and destroying keys.",
     "runs": "Operation runs: list, show, watch, cancel and retry them.",
 }
 _MODULES: Mapping[str, str] = {"try": "try_out"}

@@ -105,6 +105,18 @@ class TenantKeyRotation:
                 report.is_complete = left == 0
                 return report
 
+    async def erase(self, actor: Actor, workspace_id: UUID, tenant_id: UUID) -> int:
+        """Destroy the tenant's keys: nothing of its content, names and credentials opens again.
+
+        Returns how many keys that were.
+        """
+        owner = (workspace_id, tenant_id)
+        async with self._engine.begin() as connection:
+            destroyed = await self._keys.destroy_within(connection, *owner)
+            for key_id in destroyed:
+                await self._note(connection, actor, owner, "destroy", key_id)
+        return len(destroyed)
+
     async def _begin(self, actor: Actor, owner: tuple[UUID, UUID]) -> None:
         async with self._engine.begin() as connection:
             made = await self._keys.replace_within(connection, *owner)

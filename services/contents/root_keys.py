@@ -169,7 +169,8 @@ class RootKeys:
         held = [f"{key.setting} holds {await key.current_id()}" for key in keys]
         return (
             f"stored data is encrypted under root key {', '.join(wanted)}, but "
-            f"{' and '.join(held)}; put the right key back, or set it as {PREVIOUS_SETTING}"
+            f"{' and '.join(held)}; put the right key back ({KEY_SETTING}, {FILE_SETTING} or "
+            f"{KEY_SETTING}_VAULT), or set it as {PREVIOUS_SETTING}"
         )
 
 

@@ -152,10 +152,17 @@ class TenantKeys:
     async def destroy(self, workspace_id: UUID, tenant_id: UUID) -> bool:
         """Destroy the tenant's keys, which erases everything encrypted with them."""
         async with self._engine.begin() as connection:
-            now = self._clock()
-            destroyed = await rows.destroy_keys(connection, workspace_id, tenant_id, now)
+            return bool(await self.destroy_within(connection, workspace_id, tenant_id))
+
+    async def destroy_within(
+        self, connection: AsyncConnection, workspace_id: UUID, tenant_id: UUID
+    ) -> list[UUID]:
+        """Destroy the tenant's keys on `connection` and return which.
+
+        Another process forgets them when it next asks for the tenant's cipher.
+        """
         self._ciphers.pop(tenant_id, None)
-        return bool(destroyed)
+        return await rows.destroy_keys(connection, workspace_id, tenant_id, self._clock())
 
     async def _make(
         self, connection: AsyncConnection, workspace_id: UUID, tenant_id: UUID
@@ -191,6 +198,17 @@ class TenantKeys:
     ) -> TenantCipher:
         data_key, fingerprint_key = await open_tenant_key(self.root_keys, tenant_id, key)
         return TenantCipher(key.id, data_key, fingerprint_key, older)
+
+
+async def lost_root_keys(engine: AsyncEngine, root_keys: RootKeys) -> list[str]:
+    """Return the ids of root keys that stored keys need and this process does not have.
+
+    Raises EncryptionKeyUnavailableError when it has none of them: it holds the wrong root key.
+    """
+    async with engine.connect() as connection:
+        in_use = await rows.root_keys_in_use(connection)
+    await root_keys.beside(in_use)
+    return [root_key_id for root_key_id in in_use if not root_keys.opens(root_key_id)]
 
 
 async def root_key_for_new(connection: AsyncConnection, root_keys: RootKeys) -> RootKey:
