@@ -1,6 +1,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -109,6 +110,23 @@ async def test_openssl_verifies_what_was_exported(tenant: Tenant, tmp_path: Path
     assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 0
     (tmp_path / "document").write_bytes(found.text.encode() + b" ")
     assert subprocess.run(command, cwd=tmp_path, check=False).returncode != 0
+
+
+async def test_python_of_the_documents_verifies_what_was_exported(
+    tenant: Tenant, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    (tmp_path / "check.py").write_text(page.split("```python\n")[1].split("```")[0])
+    exported = export_document(await signed(tenant))
+    (tmp_path / "good").write_bytes(as_file(exported))
+    (tmp_path / "bad").write_bytes(as_file(exported, {"document": exported["document"] + " "}))
+
+    def checked(name: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-W", "ignore", "check.py", name]
+        return subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+
+    assert checked("good").stdout.splitlines()[-1] == "True"
+    assert "InvalidSignature" in checked("bad").stderr
 
 
 async def test_certificate_is_given_out_to_its_own_workspace_only(tenant: Tenant) -> None:
