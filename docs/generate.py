@@ -48,6 +48,12 @@ policies refer to: a schedule backs it up along with the types that it names, un
 to (`--no-foundations`).
 """
 
+LEFT_OUT_INTRODUCTION = """\
+## Not in backups unless they are named
+
+A backup of all types leaves these out; `--types` and a schedule's selection may name them.
+"""
+
 PERMISSIONS_INTRODUCTION = """\
 ## Permissions
 
@@ -111,6 +117,12 @@ def resource_types_page() -> str:
     for lane in lanes:
         rows = [type_row(entry) for entry in RESOURCE_TYPES.values() if entry.lane is lane]
         sections.append(f"## Lane `{lane}`\n\n{table(header, rows)}")
+    left_out = [
+        (f"`{entry.key}`", entry.left_out_reason)
+        for entry in RESOURCE_TYPES.values()
+        if entry.left_out_reason is not None
+    ]
+    sections.append(f"{LEFT_OUT_INTRODUCTION}\n{table(('key', 'why'), left_out)}")
     sections.append(f"{PERMISSIONS_INTRODUCTION}\n{permissions_table()}")
     return "\n".join(sections)
 

@@ -18,7 +18,16 @@ from storage.tables import backup_schedules
 from tests.services.admitting import Desk, Ground, add_ground, now
 
 DAY = timedelta(days=1)
-FOUNDATIONS = {"filter", "intuneRole", "notificationTemplate", "scopeTag"}
+FOUNDATIONS = {
+    "admxFile",
+    "authContext",
+    "authStrength",
+    "filter",
+    "group",
+    "intuneRole",
+    "notificationTemplate",
+    "scopeTag",
+}
 
 
 @pytest.fixture
