@@ -30,6 +30,7 @@ from services.backups.capture_records import Delay, TypeProgress
 from services.backups.captures import CaptureService
 from services.backups.type_reading import ReadingRun, TypeReading
 from services.connections.graph_access import GraphAccess
+from services.contents.root_keys import EncryptionKeyUnavailableError
 from services.runs.operation_runs import OperationRunService
 from services.runs.run_errors import NotOwnerError, RunAlreadyClosedError, UnknownRunError
 from services.runs.signs_of_life import signs_of_life
@@ -172,14 +173,20 @@ class LaneReader:
         remaining = self._call.deadline_at - self._ground.clock()
         # At the deadline the loop above closes what is open.
         is_lost = False
+        locked: BaseException | None = None
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(remaining.total_seconds()):
                     await gather([read_one(key) for key in due])
         except* (NotOwnerError, RunAlreadyClosedError):
             is_lost = True
+        except* EncryptionKeyUnavailableError as errors:
+            locked = _first(errors)
         if is_lost:
             raise RunLostError
+        if locked is not None:
+            # True of every type alike: the lane ends, and none of its types is blamed.
+            raise locked
 
     async def _read_type(self, client: GraphClient, run: ReadingRun, key: str) -> None:
         reading = TypeReading(
@@ -192,7 +199,12 @@ class LaneReader:
         try:
             await reading.read()
             self._done += 1
-        except (GraphCredentialRefusedError, NotOwnerError, RunAlreadyClosedError):
+        except (
+            GraphCredentialRefusedError,
+            NotOwnerError,
+            RunAlreadyClosedError,
+            EncryptionKeyUnavailableError,
+        ):
             raise
         except GraphError as error:
             if error.disposition is Disposition.RETRYABLE:
@@ -311,3 +323,8 @@ class LaneReader:
             types_incomplete=len(complete) - sum(complete),
             objects=self._objects,
         )
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
