@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PermissionNeed:
-    """One application permission, what it is for, and whether the app has it or more."""
+    """One application permission, what it is for, and whether the app has it or more.
+
+    is_usual: a backup of everything needs it; others only serve types that somebody has to name.
+    """
 
     permission: str
     is_granted: bool
     resource_types: tuple[str, ...]
+    is_usual: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,7 @@ class ConnectionCheck:
     @property
     def missing(self) -> tuple[PermissionNeed, ...]:
         """Permissions without which something is left out of backups."""
-        return tuple(need for need in self.needs if not need.is_granted)
+        return tuple(need for need in self.needs if need.is_usual and not need.is_granted)
 
 
 async def check_connection(services: "Services", stored: "StoredConnection") -> ConnectionCheck:
@@ -78,7 +82,13 @@ def permission_needs(granted: Collection[str]) -> tuple[PermissionNeed, ...]:
         has_it = entry.permission_read in granted or entry.permission_write in granted
         is_granted[entry.permission_read] = is_granted.get(entry.permission_read, True) and has_it
     return tuple(
-        PermissionNeed(name, is_granted[name], tuple(types_of[name])) for name in sorted(types_of)
+        PermissionNeed(
+            name,
+            is_granted[name],
+            tuple(keys),
+            any(RESOURCE_TYPES[key].in_backups for key in keys),
+        )
+        for name, keys in sorted(types_of.items())
     )
 
 
@@ -122,7 +132,8 @@ def report_check(screen: Screen, stored: "StoredConnection", check: ConnectionCh
 async def _read_once(client: "GraphClient", granted: Collection[str]) -> str | None:
     for entry in RESOURCE_TYPES.values():
         if entry.permission_read in granted or entry.permission_write in granted:
-            await client.get(entry.version, f"{entry.list_path}?$top=1")
+            one = "" if entry.singleton else "?$top=1"
+            await client.get(entry.version, f"{entry.list_path}{one}")
             return entry.key
     return None
 
@@ -137,7 +148,7 @@ def _judged(
         status = VerificationStatus.ERROR if is_transient else VerificationStatus.BLOCKED
     elif read_type is None:
         status, reason_code = VerificationStatus.BLOCKED, "provider_permission_denied"
-    elif not all(need.is_granted for need in needs):
+    elif not all(need.is_granted or not need.is_usual for need in needs):
         status, reason_code = VerificationStatus.DEGRADED, "provider_permission_denied"
     return ConnectionCheck(
         status=status, reason_code=reason_code, read_type=read_type, granted=granted, needs=needs

@@ -127,7 +127,8 @@ async def test_slot_backs_up_foundations_and_shows_as_the_last_run_of_its_schedu
 
     assert (after.last_run_at, after.last_run_status) == (run.created_at, "succeeded")
     assert (after.next_run_at, after.revision) == (before.next_run_at, before.revision)
-    read = {"filter", "intuneRole", "notificationTemplate", "scopeTag"}
+    read = {"admxFile", "authContext", "authStrength", "filter", "group", "intuneRole"}
+    read |= {"notificationTemplate", "scopeTag"}
     assert set(await results_of(product, run)) == read
 
 
