@@ -16,6 +16,8 @@ from domain.export_names import digest_in
 
 INDEX: Final = "set.json"
 FORMAT: Final = "tenantops-export"
+# Raised when an older reader would misread a newer export.
+FORMAT_VERSION: Final = 1
 _OWNER_ONLY: Final = 0o700
 _FILE_MODE: Final = 0o600
 _PARTIAL: Final = ".partial"
@@ -141,8 +143,16 @@ def folder_to_update(folder: Path, tenant_id: str) -> tuple[ExportFolder, dict[s
 def read_index(folder: Path) -> dict[str, Any] | None:
     """Return the index of an export; None if there is none that can be read."""
     try:
-        found = json.loads((folder / INDEX).read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return index_in((folder / INDEX).read_bytes())
+    except OSError:
+        return None
+
+
+def index_in(content: bytes) -> dict[str, Any] | None:
+    """Return the index that a file holds; None if it is none."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and found.get("format") == FORMAT else None
 

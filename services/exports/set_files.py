@@ -7,10 +7,8 @@ from typing import Any
 from domain.export_names import file_stem, safe_name
 from domain.export_payloads import decoded_files
 from domain.resource_types.registry import RESOURCE_TYPES
-from services.exports.export_folders import FORMAT, json_bytes
+from services.exports.export_folders import FORMAT, FORMAT_VERSION, json_bytes
 from services.sets.backup_sets import BackupSet, SetType, name_in
-
-FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)

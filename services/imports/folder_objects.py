@@ -7,13 +7,13 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from domain.import_faults import BrokenFile, FileFault, FileFaultError
 from domain.import_recognition import resource_type_of
 from domain.manifests import is_valid_object_id
 from domain.resource_types.registry import RESOURCE_TYPES
-from services.exports.export_folders import INDEX, read_index
+from services.exports.export_folders import FORMAT_VERSION, INDEX, index_in
 from services.imports.file_values import value_in
 from services.imports.folder_files import FolderContents, FoundFile, contents_of, read_file
 from services.sets.backup_sets import name_in
@@ -37,6 +37,21 @@ class FoundObject:
     document: Mapping[str, Any]
 
 
+class _IndexEntry(NamedTuple):
+    """What the index of an export says of an object's file."""
+
+    resource_type: str
+    object_id: str
+    sha256: str
+    decoded: frozenset[str]
+
+
+class ImportSourceError(Exception):
+    """The folder to import cannot be read."""
+
+    reason_code = "invalid_state"
+
+
 @dataclass
 class FolderFindings:
     """What reading a folder found besides objects; grows while it is read.
@@ -56,25 +71,37 @@ class ExportedFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.findings = FolderFindings()
-        self._index: dict[str, dict[str, str]] = {}
+        self._index: dict[str, _IndexEntry] = {}
         self._assignments: dict[str, FoundFile] = {}
         self._assignments_by_id: dict[str, str] = {}
         self._files: list[FoundFile] = []
 
     def look(self) -> int:
-        """Find the files and return how many may hold objects."""
-        index = read_index(self._folder)
+        """Find the files and return how many may hold objects; raises ImportSourceError."""
         found = contents_of(self._folder)
+        index = self._own_index(found)
+        self._index = _entries(index or {})
+        decoded = {path for entry in self._index.values() for path in entry.decoded}
         self.findings.broken += found.broken
-        self.findings.others += found.others
-        if index is not None:
-            self._index = _entries(index)
+        self.findings.others += [path for path in found.others if path not in decoded]
         self._sort(found, is_ours=index is not None)
         present = {file.path for file in found.documents} | {b.path for b in found.broken}
         self.findings.broken += [
             BrokenFile(path, FileFault.MISSING_FILE) for path in self._index if path not in present
         ]
         return len(self._files)
+
+    def _own_index(self, found: FolderContents) -> dict[str, Any] | None:
+        """Return the index of our own export; None if the folder is another tool's."""
+        if not any(file.path == INDEX for file in found.documents):
+            return None
+        try:
+            index = index_in(read_file(self._folder, INDEX))
+        except FileFaultError:
+            return None
+        if index is not None and index.get("format_version") != FORMAT_VERSION:
+            raise ImportSourceError("the folder to import is an export of another version")
+        return index
 
     def _sort(self, found: FolderContents, *, is_ours: bool) -> None:
         for file in found.documents:
@@ -112,7 +139,7 @@ class ExportedFolder:
 
     def _objects(self, file: FoundFile, content: bytes) -> list[FoundObject]:
         entry = self._index.get(file.path)
-        if entry is not None and entry["sha256"] != hashlib.sha256(content).hexdigest():
+        if entry is not None and entry.sha256 != hashlib.sha256(content).hexdigest():
             self.findings.altered.append(file.path)
         value = value_in(content, is_yaml=file.is_yaml)
         if entry is not None:
@@ -163,25 +190,27 @@ def made_up_id(resource_type: str, document: Mapping[str, Any], path: str) -> st
     return f"{MADE_UP}{hashlib.sha256(text).hexdigest()[:32]}"
 
 
-def _entries(index: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def _entries(index: Mapping[str, Any]) -> dict[str, _IndexEntry]:
     """Return the entries of an index that can be used; it may have been written by anybody."""
     found = {}
     for group in ("kept", "files"):
         entries = index.get(group)
         for path, entry in entries.items() if isinstance(entries, dict) else ():
             parts = entry if isinstance(entry, dict) else {}
-            texts = {name: parts.get(name) for name in ("resource_type", "object_id", "sha256")}
-            if all(isinstance(text, str) for text in texts.values()):
-                found[path] = {name: str(text) for name, text in texts.items()}
+            key, object_id, digest = map(parts.get, ("resource_type", "object_id", "sha256"))
+            decoded = parts.get("decoded")
+            if isinstance(key, str) and isinstance(object_id, str) and isinstance(digest, str):
+                beside = frozenset(decoded) if isinstance(decoded, dict) else frozenset()
+                found[path] = _IndexEntry(key, object_id, digest, beside)
     return found
 
 
-def _of_index(file: FoundFile, entry: Mapping[str, str], document: dict[str, Any]) -> FoundObject:
-    if entry["resource_type"] not in RESOURCE_TYPES:
-        raise FileFaultError(FileFault.UNKNOWN_TYPE, entry["resource_type"])
-    if not is_valid_object_id(entry["object_id"]):
+def _of_index(file: FoundFile, entry: _IndexEntry, document: dict[str, Any]) -> FoundObject:
+    if entry.resource_type not in RESOURCE_TYPES:
+        raise FileFaultError(FileFault.UNKNOWN_TYPE, entry.resource_type)
+    if not is_valid_object_id(entry.object_id):
         raise FileFaultError(FileFault.NOT_REPRESENTABLE)
-    return FoundObject(file.path, entry["resource_type"], entry["object_id"], document)
+    return FoundObject(file.path, entry.resource_type, entry.object_id, document)
 
 
 def _as_object(value: Any) -> dict[str, Any]:

@@ -23,22 +23,18 @@ from domain.resource_types.registry import RESOURCE_TYPES
 from services.accounts.audit import Actor, AuditEntry, AuditTrail
 from services.contents.contents import hash_documents, seal_documents
 from services.contents.tenant_keys import TenantKeys
-from services.imports.folder_objects import MADE_UP, ExportedFolder, FoundObject
+from services.imports.folder_objects import MADE_UP, ExportedFolder, FoundObject, ImportSourceError
 from storage import sets
 from storage.contents import insert_contents, readable_hashes
 from storage.imports import ImportedSet, equal_import, insert_imported_set
 from storage.manifests import insert_chunks
 
+__all__ = ["ImportReport", "ImportSourceError", "SetImporter"]
+
 _LONGEST_NAME: Final = 200
 
 # How many files are read, of how many.
 OnProgress = Callable[[int, int], None]
-
-
-class ImportSourceError(Exception):
-    """The folder to import cannot be read."""
-
-    reason_code = "invalid_state"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Folders of exports, by this product and by others, become sets; whatever does not is named."""
 
+import base64
 import json
 import os
 from collections import Counter
@@ -58,7 +59,7 @@ def write(folder: Path, files: Mapping[str, Any]) -> Path:
     return folder
 
 
-async def imported(tenant: Tenant, folder: Path, name: str | None = None) -> ImportReport:
+async def imported(tenant: Tenant, folder: Path, **more: Any) -> ImportReport:
     importer = SetImporter(
         engine=tenant.engine,
         keys=tenant_keys(tenant.engine),
@@ -66,7 +67,7 @@ async def imported(tenant: Tenant, folder: Path, name: str | None = None) -> Imp
         new_id=new_id,
     )
     place = (tenant.tenancy.workspace_id, tenant.tenancy.tenant_id)
-    return await importer.import_folder(EDITOR, *place, folder, name=name)
+    return await importer.import_folder(EDITOR, *place, folder, **more)
 
 
 def faults(report: ImportReport) -> dict[str, FileFault]:
@@ -358,13 +359,15 @@ async def test_answer_of_graph_gives_all_its_objects(tenant: Tenant, tmp_path: P
 async def test_own_export_comes_back_byte_for_byte(
     tenant: Tenant, sets: BackupSets, exporter: SetExporter, tmp_path: Path
 ) -> None:
-    objects = [item(f"o-{n}", number=2**70, half=0.5, text="Ünï") for n in range(120)]
+    script = base64.b64encode(b"Get-Date").decode()
+    extra: dict[str, Any] = {"number": 2**70, "half": 0.5, "text": "Ünï", "scriptContent": script}
+    objects = [item(f"o-{n}", **extra) for n in range(120)]
     _, set_id = await tenant.back_up(objects)
     assert set_id is not None
     workspace_id = tenant.tenancy.workspace_id
     await exporter.export(workspace_id, set_id, tmp_path / "one")
-    report = await imported(tenant, tmp_path / "one", "Back again")
-    assert (report.broken, report.altered, report.made_up_ids) == ([], [], 0)
+    report = await imported(tenant, tmp_path / "one", name="Back again")
+    assert (report.broken, report.altered, report.others, report.made_up_ids) == ([], [], [], 0)
     assert report.backup_set_id is not None
     await exporter.export(workspace_id, report.backup_set_id, tmp_path / "two")
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
@@ -391,6 +394,50 @@ async def test_altered_and_missing_files_of_an_own_export_are_named(
     again = await imported(tenant, tmp_path)
     assert (again.objects, again.altered) == ({"filter": 2}, [altered])
     assert faults(again) == {missing: FileFault.MISSING_FILE}
+
+
+async def test_export_of_another_version_is_refused(tenant: Tenant, tmp_path: Path) -> None:
+    write(tmp_path, {"set.json": {"format": "tenantops-export", "format_version": 2}})
+    with pytest.raises(ImportSourceError, match="another version"):
+        await imported(tenant, tmp_path)
+
+
+async def test_index_of_an_own_export_is_believed_no_more_than_any_file(
+    tenant: Tenant, tmp_path: Path
+) -> None:
+    entry = {"object_id": "a", "sha256": ""}
+    files = {
+        "../outside.json": {**entry, "resource_type": "filter"},
+        "one.json": {**entry, "resource_type": "madeUp"},
+        "two.json": {**entry, "resource_type": "filter", "object_id": "a\nb"},
+        "three.json": {**entry, "resource_type": "filter", "object_id": 3},
+    }
+    index = {"format": "tenantops-export", "format_version": 1, "files": files, "kept": [1]}
+    names = ("one.json", "two.json", "three.json")
+    write(tmp_path, {"set.json": index, **dict.fromkeys(names, FILTER)})
+    report = await imported(tenant, tmp_path)
+    assert (report.objects, report.made_up_ids) == ({"filter": 1}, 1)
+    assert faults(report) == {
+        "../outside.json": FileFault.MISSING_FILE,
+        "one.json": FileFault.UNKNOWN_TYPE,
+        "two.json": FileFault.NOT_REPRESENTABLE,
+    }
+
+
+async def test_import_that_is_cut_short_leaves_no_set_and_the_next_one_is_whole(
+    tenant: Tenant, tmp_path: Path
+) -> None:
+    folder = write(tmp_path, {f"Filters/{n:03}.json": {"id": f"{n}", **FILTER} for n in range(150)})
+
+    def stop(_done: int, _total: int) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        await imported(tenant, folder, on_progress=stop)
+    assert await tenant.scalar("SELECT count(*) FROM backup_sets") == 0
+    assert await tenant.scalar("SELECT count(*) FROM contents") == 100
+    assert (await imported(tenant, folder)).objects == {"filter": 150}
+    assert await tenant.scalar("SELECT count(*) FROM contents") == 150
 
 
 REAL = Path(__file__).parents[3] / "shared" / "graph" / "data"
