@@ -6,17 +6,15 @@ import typer
 
 from commands.backup_changes import app as changes_app
 from commands.backup_files import app as files_app
+from commands.backup_objects import app as objects_app
 from commands.backup_proofs import app as proofs_app
 from commands.finding.selection import choose
-from commands.finding.set_finding import find_set
 from commands.options import (
     JsonOption,
     KeyOption,
     OnlyTypesOption,
     PrincipalOption,
-    SetArgument,
     TenantArgument,
-    TenantOfSetOption,
     WaitOption,
     WatchOption,
     WorkspaceOption,
@@ -28,7 +26,7 @@ from commands.session import Options, Session, execute
 from commands.starting import Start, start_and_report
 from commands.views.schedule_views import NamedSchedule
 from commands.views.screen import table
-from commands.views.set_views import set_document, set_parts, sets_table
+from commands.views.set_views import sets_table
 from commands.views.watching import LEFT_ALONE
 from domain.operation_types import OperationType
 from domain.resource_types.registry import RESOURCE_TYPES
@@ -36,6 +34,7 @@ from domain.resource_types.registry import RESOURCE_TYPES
 app = command_group("Run backups, look at backup sets, compare and export them.")
 app.add_typer(changes_app)
 app.add_typer(files_app)
+app.add_typer(objects_app)
 app.add_typer(proofs_app)
 
 
@@ -114,22 +113,6 @@ def sets(
         session.screen.show({"sets": shown, "next_before": more}, lambda: [sets_table(shown)])
         if more is not None:
             session.screen.note(f"More with --before {more}")
-
-    execute(work, Options(as_json=as_json, workspace=workspace))
-
-
-@app.command("show", epilog=examples("tenantops backup show latest --tenant Contoso"))
-def show(
-    set_: SetArgument,
-    tenant: TenantOfSetOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show a backup set: what each resource type holds, and what is missing."""
-
-    async def work(session: Session) -> None:
-        found, types = await find_set(session, set_, tenant)
-        session.screen.show(set_document(found, types), lambda: set_parts(found, types))
 
     execute(work, Options(as_json=as_json, workspace=workspace))
 

@@ -11,8 +11,12 @@ import orjson
 from domain.provider_errors import Disposition, ProviderFault, ProviderReason
 from domain.resource_types.shape import ResourceType
 from graph.client import GraphClient
-from graph.errors import FaultFacts, GraphPageTokenExpiredError
-from graph.reading import ListingPage, ResourceReader
+from graph.errors import (
+    FaultFacts,
+    GraphPageTokenExpiredError,
+    GraphPermissionDeniedError,
+)
+from graph.reading import ListingPage, ReadObject, ResourceReader
 
 # Objects that are asked for together: some batches, and no more than a step holds.
 _PAGE_IDS = 200
@@ -45,12 +49,28 @@ class ReferencedReader(ResourceReader):
             page = ids[start : start + _PAGE_IDS]
             is_last = start + _PAGE_IDS >= len(ids)
             going_on = None if is_last else _encode(page[-1], number + 1)
-            yield ListingPage(await self.objects(page), going_on, number)
+            yield ListingPage(await self._read(page), going_on, number)
             number += 1
+
+    async def _read(self, object_ids: Sequence[str]) -> list[ReadObject]:
+        """Return a page; raises GraphPermissionDeniedError if nothing of it may be read at all."""
+        read = await self.objects(object_ids)
+        if read and all(_denial(one) for one in read):
+            # A batch goes on with its token, a request by itself gets a fresh one first.
+            denial = _denial((await self.objects(object_ids[:1]))[0])
+            if denial is not None:
+                denial.resource_type = self._type.key
+                raise denial
+            read = await self.objects(object_ids)
+        return read
 
     async def still_listed(self, object_ids: Collection[str]) -> set[str]:  # noqa: ARG002 - no list
         """Return nothing: that an object is referred to does not prove that it exists."""
         return set()
+
+
+def _denial(read: ReadObject) -> GraphPermissionDeniedError | None:
+    return read.failure if isinstance(read.failure, GraphPermissionDeniedError) else None
 
 
 def _encode(after: str, number: int) -> str:

@@ -4,13 +4,16 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest_asyncio
+from sqlalchemy import text
 
 from devstack.graph_service import GraphConfig, GraphService, Profile
+from graph.credentials import ClientSecret
 from tests.end_to_end.conftest import Run
-from tests.end_to_end.product import Product
+from tests.end_to_end.product import ACTOR, Product
 from tests.end_to_end.stored import (
     changes_of,
     documents_of,
+    failures_of,
     objects_of,
     results_of,
     select,
@@ -156,7 +159,7 @@ async def test_zero_filter_is_never_asked_for_and_is_no_reference(shared_product
     graph.control.replace_object(0, path_of(SCRIPT), first, {**document, "assignments": rows})
     graph.control.reset_counters()
 
-    run = await product.backup()
+    run = await product.backup(SCRIPT, "filter")
 
     assert run.outcome == "succeeded"
     statuses = graph.control.counters(0)["by_status"]
@@ -164,3 +167,124 @@ async def test_zero_filter_is_never_asked_for_and_is_no_reference(shared_product
     assert not any(ZERO in str(request) for request in graph.control.last_requests(1000))
     sql = "SELECT kind FROM content_references WHERE external_id = :zero"
     assert await select(product, sql, zero=ZERO) == []
+
+
+async def renewed(product: Product, permission: str, *, is_granted: bool) -> None:
+    """Grant or revoke a right of the app, which signs in anew: rights are in its token."""
+    control = product.graph.control
+    (control.grant_permission if is_granted else control.revoke_permission)(0, "read", permission)
+    credential = ClientSecret(product.graph.tenants[0].read_app.secret)
+    await product.services.connections.replace_credential(
+        ACTOR, product.workspace_id, product.tenant.connection_id, credential
+    )
+
+
+async def test_groups_that_may_not_be_read_are_incomplete_and_stay_known(
+    shared_product: Product,
+) -> None:
+    product, graph = shared_product, shared_product.graph
+    assign(graph, *groups_of(graph)[:3])
+    await product.backup(SCRIPT)
+    await renewed(product, "Group.Read.All", is_granted=False)
+
+    run = await product.backup(SCRIPT)
+
+    await renewed(product, "Group.Read.All", is_granted=True)
+    result = (await results_of(product, run))["group"]
+    assert run.outcome == "partially_succeeded"
+    assert failures_of(run) == {"group": "provider_permission_denied"}
+    assert (result["permission_state"], result["listing_complete"]) == ("denied", False)
+    assert (result["expected"], result["failed"], result["deleted"]) == (3, 3, 0)
+    again = await product.backup(SCRIPT)
+    assert (await results_of(product, again))["group"]["unchanged"] == 3
+
+
+async def test_type_that_cannot_be_read_makes_no_group_vanish(shared_product: Product) -> None:
+    product, graph = shared_product, shared_product.graph
+    one = groups_of(graph)[4]
+    assign(graph, one)
+    await product.backup(SCRIPT)
+    graph.control.add_fault(path=path_of(SCRIPT), kind="status", status=403, code="Forbidden")
+
+    run = await product.backup(SCRIPT)
+
+    graph.control.clear_faults()
+    assert SCRIPT in failures_of(run)
+    assert set((await objects_of(product, run))["group"]) == {one}
+
+
+async def test_object_with_more_assignments_than_a_page_is_read_whole(
+    shared_product: Product,
+) -> None:
+    product, graph = shared_product, shared_product.graph
+    groups = groups_of(graph)
+    assert len(groups) > 25
+    policy = graph.control.insert_object(0, CONFIGURATIONS)
+    document = graph.control.get_object(0, CONFIGURATIONS, policy)
+    rows = [assignment(number, group) for number, group in enumerate(groups)]
+    rows += [assignment(100 + number, None) for number in range(40)]
+    graph.control.replace_object(0, CONFIGURATIONS, policy, {**document, "assignments": rows})
+
+    run = await product.backup("settingsCatalog")
+
+    stored = (await documents_of(product, run, "settingsCatalog"))[policy]
+    assert len(stored["assignments"]) == len(groups) + 40
+    assert not any(name.endswith("nextLink") for name in stored)
+    assert set(groups) <= set((await objects_of(product, run))["group"])
+
+
+CONFIGURATIONS = "/deviceManagement/configurationPolicies"
+
+
+async def test_assignment_of_a_policy_set_is_kept_with_its_source(shared_product: Product) -> None:
+    product, graph = shared_product, shared_product.graph
+    first = ids_of(graph, SCRIPT)[0]
+    document = graph.control.get_object(0, path_of(SCRIPT), first)
+    row = {**assignment(1, groups_of(graph)[0]), "source": "policySets", "sourceId": ONE_SET}
+    graph.control.replace_object(0, path_of(SCRIPT), first, {**document, "assignments": [row]})
+
+    run = await product.backup(SCRIPT)
+    other = {**row, "id": f"{first}_another", "sourceId": ANOTHER_SET}
+    graph.control.replace_object(0, path_of(SCRIPT), first, {**document, "assignments": [other]})
+    quiet = await product.backup(SCRIPT)
+    direct = {**row, "source": "direct"}
+    graph.control.replace_object(0, path_of(SCRIPT), first, {**document, "assignments": [direct]})
+    changed = await product.backup(SCRIPT)
+
+    (kept,) = (await documents_of(product, run, SCRIPT))[first]["assignments"]
+    assert (kept["source"], kept["sourceId"]) == ("policySets", ONE_SET)
+    # Ids are made by the service; where an assignment comes from is configuration.
+    assert await changes_of(product, quiet) == set()
+    assert (SCRIPT, first, "updated") in await changes_of(product, changed)
+
+
+ONE_SET = "0d0e8a9e-0000-4000-8000-0000000005e1"
+ANOTHER_SET = "0d0e8a9e-0000-4000-8000-0000000005e2"
+
+
+async def test_contents_of_an_older_extraction_are_caught_up_when_they_are_seen_again(
+    shared_product: Product,
+) -> None:
+    product, graph = shared_product, shared_product.graph
+    one = groups_of(graph)[0]
+    assign(graph, one)
+    await product.backup(SCRIPT)
+    async with product.services.engine.begin() as connection:
+        await connection.execute(text("DELETE FROM content_references"))
+        await connection.execute(text("UPDATE contents SET references_version = 0"))
+
+    run = await product.backup(SCRIPT)
+
+    assert await changes_of(product, run) == set()
+    assert set((await objects_of(product, run))["group"]) == {one}
+    behind = """
+        SELECT version_hash FROM contents JOIN policies ON current_version_hash = version_hash
+        WHERE resource_type = :key AND references_version = 0
+    """
+    assert await select(product, behind, key=SCRIPT) == []
+
+
+async def test_backup_of_types_without_groups_reads_none(shared_product: Product) -> None:
+    run = await shared_product.backup("filter", "namedLocation")
+
+    assert set(await results_of(shared_product, run)) == {"filter", "namedLocation"}
