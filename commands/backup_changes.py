@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from commands.backup_diff import app as diff_app
+from commands.backup_history import app as history_app
 from commands.finding.set_finding import find_run_or_set, find_set
 from commands.options import (
     JsonOption,
@@ -13,13 +15,16 @@ from commands.options import (
     examples,
 )
 from commands.session import Options, Session, execute
-from commands.views.change_views import change_parts, comparison_parts
+from commands.views.author_views import attribution_document, authorship_document
+from commands.views.change_views import change_parts, comparison_parts, reverted_parts
 
 if TYPE_CHECKING:
     from services.sets.set_comparison import ObjectChange
 
 # Its commands stand in the group `backup`.
 app = command_group("What changed.")
+app.add_typer(diff_app)
+app.add_typer(history_app)
 
 
 @app.command(
@@ -60,6 +65,8 @@ async def _changes_of_run(
     run_id, tenant_id = await find_run_or_set(session, wanted, tenant)
     home = await session.workspace()
     found = await session.services.comparison.changes_of_run(home.id, tenant_id, run_id)
+    keys = [(change.resource_type, change.object_id) for change in found]
+    authorship = await session.services.attribution.of_run(home.id, run_id, keys)
     differences = [
         await _differences(session, tenant_id, change) if with_details else None for change in found
     ]
@@ -73,12 +80,14 @@ async def _changes_of_run(
                 "change": change.change,
                 "version_before": change.version_before,
                 "version_hash": change.version_hash,
+                "changed_by": attribution_document(authorship.by_object[key]),
                 **({} if difference is None else {"differences": difference}),
             }
-            for change, difference in zip(found, differences, strict=True)
+            for change, key, difference in zip(found, keys, differences, strict=True)
         ],
+        **authorship_document(authorship),
     }
-    session.screen.show(document, lambda: change_parts(found, differences))
+    session.screen.show(document, lambda: change_parts(found, differences, authorship))
 
 
 async def _differences(session: Session, tenant_id: Any, change: "ObjectChange") -> list[Any]:
@@ -95,5 +104,28 @@ async def _compare(session: Session, wanted: str, against: str, tenant: str | No
     other, _ = await find_set(session, against, tenant)
     types = await session.services.comparison.compare(one.workspace_id, one.id, other.id)
     older, newer = sorted((one, other), key=lambda entry: entry.sequence)
-    document = {"older_set_id": older.id, "newer_set_id": newer.id, "types": types}
-    session.screen.show(document, lambda: comparison_parts(older, newer, types))
+    keys = [
+        (entry.resource_type, object_id)
+        for entry in types
+        for object_id in (
+            *entry.added,
+            *entry.removed,
+            *(changed.object_id for changed in entry.changed),
+        )
+    ]
+    authorship = await session.services.attribution.between_sets(
+        older.workspace_id, older.tenant_id, (older.id, newer.id), keys
+    )
+    document = {
+        "older_set_id": older.id,
+        "newer_set_id": newer.id,
+        "types": types,
+        **authorship_document(authorship),
+    }
+    session.screen.show(
+        document,
+        lambda: [
+            *comparison_parts(older, newer, types),
+            *reverted_parts(authorship.reverted),
+        ],
+    )

@@ -1,15 +1,17 @@
 """How changes and comparisons look."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.text import Text
 
+from commands.views.author_views import acts, who
 from commands.views.screen import json_value, stacked, styled, table
 
 if TYPE_CHECKING:
     from domain.diff import Change
+    from services.history.change_attribution import Authorship, RevertedObject
     from services.sets.backup_sets import BackupSet
     from services.sets.set_comparison import ObjectChange, TypeComparison
 
@@ -19,11 +21,20 @@ _LONGEST_VALUE = 120
 
 
 def change_parts(
-    changes: "Sequence[ObjectChange]", differences: "Sequence[list[Change] | None]"
+    changes: "Sequence[ObjectChange]",
+    differences: "Sequence[list[Change] | None]",
+    authorship: "Authorship | None" = None,
 ) -> list[RenderableType]:
     """Return the changes of a run, each with its differences if they were asked for."""
+    authors = [
+        None
+        if authorship is None
+        else who(authorship.by_object[change.resource_type, change.object_id])
+        for change in changes
+    ]
+    reverted = [] if authorship is None else reverted_parts(authorship.reverted)
     if not changes:
-        return ["Nothing changed."]
+        return ["Nothing changed.", *reverted]
     if all(entry is None for entry in differences):
         rows = [
             (
@@ -31,13 +42,34 @@ def change_parts(
                 change.resource_type,
                 change.name,
                 change.object_id,
+                author,
             )
-            for change in changes
+            for change, author in zip(changes, authors, strict=True)
         ]
-        return [table(("Change", "Resource type", "Name", "Object"), rows)]
-    return [
-        _detailed(change, found or []) for change, found in zip(changes, differences, strict=True)
+        columns = ("Change", "Resource type", "Name", "Object", "Who")
+        return [table(columns, rows), *reverted]
+    detailed = [
+        _detailed(change, found or [], author)
+        for change, found, author in zip(changes, differences, authors, strict=True)
     ]
+    return [*detailed, *reverted]
+
+
+def reverted_parts(reverted: "Sequence[RevertedObject]") -> list[RenderableType]:
+    """Return what was touched in between and is what it was."""
+    rows = [
+        (
+            "came and went" if entry.came_and_went else "changed and reverted",
+            entry.resource_type,
+            entry.name,
+            entry.object_id,
+            acts(entry.events) if entry.events else "seen by a backup in between",
+        )
+        for entry in reverted
+    ]
+    columns = ("In between", "Resource type", "Name", "Object", "Who")
+    title = "Changed and reverted between the backups, or touched without a change"
+    return [table(columns, rows, title=title)] if rows else []
 
 
 def comparison_parts(
@@ -65,14 +97,23 @@ def comparison_parts(
     return [title, table(columns, rows)] if rows else [f"{title}: nothing differs."]
 
 
-def _detailed(change: "ObjectChange", differences: "Sequence[Change]") -> Text:
+def difference_lines(differences: "Iterable[Change]") -> list[Text]:
+    """Return one line for each difference, long values cut."""
+    return [
+        styled(
+            f"  {_SIGNS[one.kind.value][0]} {one.pointer}{_values(one)}", _SIGNS[one.kind.value][1]
+        )
+        for one in differences
+    ]
+
+
+def _detailed(change: "ObjectChange", differences: "Sequence[Change]", author: str | None) -> Text:
     style = _STYLES.get(change.change, "")
     name = change.name or change.object_id
     lines = [styled(f"{change.change.replace('_', ' ')}: {change.resource_type} · {name}", style)]
-    for difference in differences:
-        sign, style = _SIGNS[difference.kind.value]
-        lines.append(styled(f"  {sign} {difference.pointer}{_values(difference)}", style))
-    return stacked(lines)
+    if author is not None:
+        lines.append(styled(f"  by {author}", "dim"))
+    return stacked([*lines, *difference_lines(differences)])
 
 
 def _values(difference: "Change") -> str:

@@ -12,6 +12,8 @@ from devstack.graph_service import GraphConfig, Profile
 from devstack.postgres import EmbeddedPostgres
 from tests.end_to_end.product import Product, running_product
 
+SMALL = GraphConfig(profile=Profile.S, tenants=1, budget_scale=0)
+
 
 @asynccontextmanager
 async def product_of_module(
@@ -20,12 +22,12 @@ async def product_of_module(
     template: str,
     temporal_address: str,
     folder: Path,
+    config: GraphConfig = SMALL,
 ) -> AsyncIterator[Product]:
     """Run worker, Graph and services with one small tenant on a database of its own."""
     name = f"test_{uuid4().hex}"
     await maintenance.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
     url = server.dsn(name, scheme="postgresql+asyncpg")
-    config = GraphConfig(profile=Profile.S, tenants=1, budget_scale=0)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("TEMPORAL_ADDRESS", temporal_address)
         async with running_product(url, config, folder / "root.key") as running:

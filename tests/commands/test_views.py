@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console, RenderableType
 
 from commands.roles import change_text
-from commands.views.links import LinkBase
 from commands.views.change_views import change_parts
+from commands.views.links import LinkBase
 from domain.diff import Change, ChangeKind
 from services.directory_roles.directory_role_reads import RoleChange
 from services.sets.set_comparison import ObjectChange

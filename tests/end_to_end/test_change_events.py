@@ -94,6 +94,7 @@ async def test_change_reverted_between_two_backups_is_shown(product: Product) ->
     assert (shown[object_id].came_and_went, shown[gone].came_and_went) == (False, True)
 
 
+@pytest.mark.long
 async def test_next_backup_does_not_name_old_events_again(product: Product) -> None:
     object_id = product.graph.control.object_ids(0, FILTERS)[2]
     await product.backup(*TYPES)
@@ -105,6 +106,7 @@ async def test_next_backup_does_not_name_old_events_again(product: Product) -> N
     assert (found.by_object, found.reverted) == ({}, [])
 
 
+@pytest.mark.long
 async def test_app_without_the_right_says_so_and_succeeds(product: Product) -> None:
     control = product.graph.control
     object_id = control.object_ids(0, FILTERS)[3]
@@ -127,6 +129,7 @@ async def test_app_without_the_right_says_so_and_succeeds(product: Product) -> N
     assert names(known, "filter", object_id) == [EVE]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("status", [429, 403, 500])
 async def test_refused_events_change_no_outcome(product: Product, status: int) -> None:
     path = "/deviceManagement/auditEvents"
@@ -146,6 +149,7 @@ async def test_refused_events_change_no_outcome(product: Product, status: int) -
     assert after["directory"]["read_until"] > before["directory"]["read_until"]
 
 
+@pytest.mark.long
 async def test_actor_is_nowhere_in_the_clear(product: Product) -> None:
     object_id = product.graph.control.object_ids(0, FILTERS)[4]
     await product.backup(*TYPES)
