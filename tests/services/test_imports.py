@@ -361,7 +361,7 @@ async def test_own_export_comes_back_byte_for_byte(
 ) -> None:
     script = base64.b64encode(b"Get-Date").decode()
     extra: dict[str, Any] = {"number": 2**70, "half": 0.5, "text": "Ünï", "scriptContent": script}
-    objects = [item(f"o-{n}", **extra) for n in range(120)]
+    objects = [item(f"o-{n}", **extra) for n in range(40)]
     _, set_id = await tenant.back_up(objects)
     assert set_id is not None
     workspace_id = tenant.tenancy.workspace_id
