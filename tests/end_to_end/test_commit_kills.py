@@ -109,7 +109,7 @@ async def assert_one_run(
 
 
 async def assert_nothing_stays(product: Product) -> None:
-    """Hold that no run is open, no turn is taken, and each backup has its one set."""
+    """Hold that no run is open, no turn is taken, and each backup has its one set, certified."""
     async with product.services.engine.connect() as connection:
         open_runs = await connection.scalar(
             text("SELECT count(*) FROM operation_runs WHERE status <> 'completed'")
@@ -122,6 +122,8 @@ async def assert_nothing_stays(product: Product) -> None:
         )
     assert (open_runs, leases, steps) == (0, 0, 0)
     assert sets == backups
+    report = await product.services.verification.verify(product.workspace_id, product.tenant.id)
+    assert (report.problems, report.certificate_count) == ((), sets)
 
 
 @pytest.mark.parametrize("type_", STARTABLE)
