@@ -3,11 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# The peers that the product is measured beside; never in its own environment.
+BENCH_VENV := .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/.installed
 # Each process has servers of its own; tests that kill and measure run alone.
 PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check format test test-all demo dev stop chaos lock
+.PHONY: help venv check format test test-all demo dev stop chaos lock bench
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,7 +56,20 @@ test-all: venv ## Adds the long tests: kills, restarts, stress
 chaos: venv ## Twenty kills of the worker in a profile-L backup
 	$(BIN)/pytest -m chaos
 
+bench: venv $(BENCH_STAMP) ## Measure everything beside its peers; ONLY=P4, ROUNDS=3, QUICK=1
+	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
+
+$(BENCH_STAMP): bench/requirements.lock
+	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	@# The lock is complete; an old pip cannot match an extra with its pin.
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--no-deps -r bench/requirements.lock
+	@touch $@
+
 lock: venv ## Renew requirements.lock: names, versions and hashes only
 	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras \
 		--no-header --no-emit-index-url --no-emit-trusted-host --no-emit-options --no-annotate \
 		--output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --no-strip-extras \
+		--no-header --no-emit-index-url --no-emit-trusted-host --no-emit-options --no-annotate \
+		--output-file bench/requirements.lock bench/requirements.in

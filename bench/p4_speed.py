@@ -1,0 +1,202 @@
+"""P4: a first backup of 2,000 objects beside IntuneCD and beside the bare limit."""
+
+import shutil
+import statistics
+import sys
+import time
+from typing import Any
+
+from bench import charts
+from bench.findings import Finding, Table, at_least, at_most, spread
+from bench.ground import Ground, LocalGraph, local_graph, open_ground, open_stand
+from bench.machine import CpuClock
+from bench.running import Bench, run_bare_client, run_intunecd, run_program
+from bench.tenants import TWO_THOUSAND, share_of
+
+LATENCIES = (50, 150)
+NAMES = {
+    "product": "TenantOps, whole path",
+    "reader": "TenantOps, reader alone",
+    "bare": "bare `$batch` client, 16 in flight",
+    "intunecd": "IntuneCD 2.6, 10 threads",
+}
+METHOD = """\
+A tenant of 2,000 objects of 26 collections that both read, and the groups that they refer to. Each
+round has a fresh database and a fresh worker that has read one small type of another tenant, so
+that it is connected and signed in. *Whole path*: admission, workflow, activities, worker,
+PostgreSQL with fsync, sealed documents, manifests, set; the clock runs from the start of the
+operation to its completed row. *Reader alone*: the same registry, reader and client in one process
+without workflow and database. *Bare*: fetches what the registry says in batches of 20, parses, and
+forgets. Objects per second are those of the tenant's 2,000 for everybody."""
+
+
+async def measure(bench: Bench) -> Finding:
+    """Measure all four in turn, at each latency, in every round."""
+    counts = share_of(TWO_THOUSAND, 0.1) if bench.is_quick else TWO_THOUSAND
+    objects = sum(count for key, count in counts.items() if key not in ("groups", "templates"))
+    finding = Finding(
+        "P4", "backup of 2,000 objects beside its peer and its limit", METHOD, folder=bench.folder
+    )
+    async with (
+        open_ground() as ground,
+        local_graph(ground.directory, counts=counts, tenants=2) as graph,
+    ):
+        token = await graph.call("issue_token", tenant=0)
+        bench.say("P4: warming the local Graph")
+        # Bodies are generated at their first reading.
+        await run_bare_client(graph.root_url, graph.ca_file, token)
+        for number in range(bench.rounds):
+            for latency in LATENCIES:
+                for name, label in NAMES.items():
+                    bench.say(f"P4: round {number + 1}, {latency} ms, {label}")
+                    row = await measure_one(name, ground, graph, latency, token)
+                    finding.rounds.append({"round": number, "latency_ms": latency, **row})
+    conclude(finding, objects)
+    return finding
+
+
+async def measure_one(
+    name: str, ground: Ground, graph: LocalGraph, latency: int, token: str
+) -> dict[str, Any]:
+    """Measure one contender once."""
+    match name:
+        case "product":
+            row = await measure_product(ground, graph, latency)
+        case _:
+            await graph.call("set_latency_ms", milliseconds=latency)
+            await graph.call("reset_counters")
+            clock = CpuClock(graph=graph.pid)
+            if name == "intunecd":
+                folder = ground.directory / f"intunecd-{time.monotonic_ns()}"
+                row = await run_intunecd(graph.root_url, graph.ca_file, token, folder)
+                shutil.rmtree(folder)
+            elif name == "reader":
+                reader = (sys.executable, "-m", "bench.reader_alone")
+                tenant = graph.tenants[0]
+                row = await run_program(
+                    *reader,
+                    graph.root_url,
+                    str(graph.ca_file),
+                    tenant.tenant_id,
+                    tenant.read_app.client_id,
+                    BENCH_SECRET=tenant.read_app.secret,
+                )
+            else:
+                row = await run_bare_client(graph.root_url, graph.ca_file, token)
+            row["cpu"] = {"client": row.pop("client_cpu"), **clock.seconds()}
+    counted = await graph.counted()
+    await graph.call("set_latency_ms", milliseconds=0)
+    return {
+        "name": name,
+        **row,
+        "graph_requests": counted["requests"],
+        "graph_sub_requests": counted["sub_requests"],
+        "statuses": counted["by_status"],
+    }
+
+
+async def measure_product(ground: Ground, graph: LocalGraph, latency: int) -> dict[str, Any]:
+    """Back up the tenant with a fresh database and a worker that is connected."""
+    async with open_stand(ground, graph) as stand:
+        await stand.backup(stand.product.tenants[1], "scopeTag")
+        await graph.call("set_latency_ms", milliseconds=latency)
+        await graph.call("reset_counters")
+        clock = CpuClock(
+            client=stand.worker_pids[0],
+            graph=graph.pid,
+            postgres=ground.postgres.pid,
+            temporal=ground.temporal.pid,
+        )
+        began = time.perf_counter()
+        run = await stand.backup(stand.product.tenants[0])
+        seconds = time.perf_counter() - began
+        return {
+            "seconds": round(seconds, 3),
+            "objects": run.summary_counts["total"],
+            "cpu": clock.seconds(),
+        }
+
+
+def conclude(finding: Finding, objects: int) -> None:
+    """Fill in tables and verdicts from the rounds."""
+    for latency in LATENCIES:
+        rows = [row for row in finding.rounds if row["latency_ms"] == latency]
+        by_name = {name: [row for row in rows if row["name"] == name] for name in NAMES}
+        table = Table(
+            [
+                f"{latency} ms",
+                "seconds",
+                "objects/s",
+                "HTTP requests",
+                "Graph sub-requests",
+                "CPU s of the client",
+                "CPU s of Graph",
+            ]
+        )
+        for name, found in by_name.items():
+            table.rows.append(
+                [
+                    NAMES[name],
+                    spread([row["seconds"] for row in found]),
+                    spread([objects / row["seconds"] for row in found]),
+                    spread([row["graph_requests"] for row in found]),
+                    spread([row["graph_sub_requests"] for row in found]),
+                    spread([row["cpu"]["client"] for row in found]),
+                    spread([row["cpu"]["graph"] for row in found]),
+                ]
+            )
+        finding.tables.append(table)
+        chart = f"p4-{latency}ms.svg"
+        charts.bars(
+            finding.chart(chart),
+            f"{objects:,} objects, {latency} ms latency",
+            "objects per second, more is better; whisker: least to most of the rounds",
+            {
+                NAMES[name].replace("`", ""): [objects / row["seconds"] for row in found]
+                for name, found in by_name.items()
+            },
+        )
+        judge(finding, latency, by_name)
+    sub_requests = [r["graph_sub_requests"] / r["objects"] for r in finding.rounds if is_product(r)]
+    finding.verdicts.append(at_most("Graph sub-requests per object", sub_requests, 1.0))
+    peers = [r["graph_sub_requests"] / objects for r in finding.rounds if r["name"] == "intunecd"]
+    finding.notes.append(
+        f"IntuneCD took {spread(peers)} sub-requests per object, and wrote "
+        f"{spread([r['files'] for r in finding.rounds if r['name'] == 'intunecd'])} files: objects "
+        "of one name and type overwrite one another (see [intunecd-agreement.md]"
+        "(intunecd-agreement.md))."
+    )
+    cpu = [row["cpu"] for row in finding.rounds if is_product(row)]
+    finding.notes.append(
+        "CPU seconds of one backup by the product, medians: "
+        + ", ".join(
+            f"{name.replace('client', 'worker')} "
+            f"{statistics.median(entry[name] for entry in cpu):.2f}"
+            for name in ("client", "postgres", "temporal", "graph")
+        )
+        + "; the two cores are shared by all four."
+    )
+
+
+def judge(finding: Finding, latency: int, by_name: dict[str, list[dict[str, Any]]]) -> None:
+    """Compare within each round."""
+    product = [row["seconds"] for row in by_name["product"]]
+    bare = [row["seconds"] for row in by_name["bare"]]
+    peer = [row["seconds"] for row in by_name["intunecd"]]
+    against_peer = [other / own for own, other in zip(product, peer, strict=True)]
+    against_bare = [other / own for own, other in zip(product, bare, strict=True)]
+    limit = [own / other for own, other in zip(bare, peer, strict=True)]
+    finding.verdicts.append(at_least(f"objects/s against IntuneCD, {latency} ms", against_peer, 10))
+    finding.verdicts.append(
+        at_least(f"objects/s against the bare client, {latency} ms", against_bare, 0.7)
+    )
+    ceiling = [1 / value for value in limit]
+    finding.notes.append(
+        f"At {latency} ms the bare client itself is {spread(ceiling)} times IntuneCD: no backup "
+        "on this machine can be more."
+    )
+
+
+def is_product(row: dict[str, Any]) -> bool:
+    """Tell the product's rows of the whole path."""
+    return bool(row["name"] == "product")

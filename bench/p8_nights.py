@@ -1,0 +1,207 @@
+"""P8: thirty nights of a large tenant: rows, bytes and WAL for each night, by number of changes."""
+
+import hashlib
+import time
+from dataclasses import asdict
+from typing import Any
+
+import zstandard
+
+from bench import charts
+from bench.database_meter import read_meter
+from bench.findings import Finding, Table, at_most, figure, spread
+from bench.ground import LocalGraph, Stand, local_graph, open_ground, open_stand, set_id_of
+from bench.running import Bench
+from storage.runs import RunRecord
+
+METHOD = """\
+A tenant of profile L, backed up thirty times through the whole path (workflow, worker, PostgreSQL
+with fsync), with 0, 1 and 30 changed objects before each night but the first; scale.md documents 30
+changes a day for such a tenant. Changed objects are drawn evenly from the collections below in
+proportion to their numbers, other ones each night. *Whole set*: all documents of the set in one
+stream, compressed with zstd level 3, the cheapest way to keep a set whole. *Bytes* of a night:
+growth of tables and indexes on disk."""
+CHANGES = (0, 1, 30)
+NIGHTS = 30
+# Collection → property that a change edits.
+CHANGED = {
+    "configurationPolicies": "description",
+    "deviceConfigurations": "description",
+    "deviceCompliancePolicies": "description",
+    "deviceManagementScripts": "description",
+    "deviceHealthScripts": "description",
+    "mobileApps": "description",
+    "conditionalAccessPolicies": "displayName",
+    "assignmentFilters": "description",
+}
+
+
+async def measure(bench: Bench) -> Finding:
+    """Let the nights pass for each number of changes, each in a database of its own."""
+    nights, profile = (4, "M") if bench.is_quick else (NIGHTS, "L")
+    finding = Finding(
+        "P8", f"{nights} nights of a tenant of profile {profile}", METHOD, folder=bench.folder
+    )
+    async with open_ground() as ground:
+        for changes in CHANGES:
+            async with (
+                local_graph(ground.directory, profile=profile) as graph,
+                open_stand(ground, graph) as stand,
+            ):
+                await pass_nights(bench, finding, graph, stand, changes, nights)
+    conclude(finding, nights)
+    return finding
+
+
+async def pass_nights(
+    bench: Bench, finding: Finding, graph: LocalGraph, stand: Stand, changes: int, nights: int
+) -> None:
+    """Back up night after night, changing objects in between."""
+    targets = await changeable(graph)
+    before = await read_meter(stand)
+    for night in range(1, nights + 1):
+        bench.say(f"P8: {changes} changes a night, night {night} of {nights}")
+        if night > 1:
+            await change(graph, targets, changes, night)
+        began = time.perf_counter()
+        run = await stand.backup()
+        seconds = time.perf_counter() - began
+        after = await read_meter(stand)
+        row: dict[str, Any] = {
+            "changes": changes,
+            "night": night,
+            "objects": run.summary_counts["total"],
+            "updated": run.summary_counts["updated"],
+            "seconds": round(seconds, 2),
+            **asdict(after.since(before)),
+            "rows": after.since(before).rows,
+        }
+        if night > 1 and row["updated"] != changes:
+            raise RuntimeError(f"{changes} changes, {row['updated']} found")
+        if night == 1:
+            row["whole_set"] = await whole_set(stand, run)
+        finding.rounds.append(row)
+        before = after
+
+
+async def changeable(graph: LocalGraph) -> list[tuple[str, str, str]]:
+    """Return (collection, property, id) of all objects that may change, in a mixed order."""
+    found = [
+        (collection, name, object_id)
+        for collection, name in CHANGED.items()
+        for object_id in await graph.call("object_ids", tenant=0, collection=collection)
+    ]
+    return sorted(found, key=lambda entry: hashlib.sha256(entry[2].encode()).digest())
+
+
+async def change(
+    graph: LocalGraph, targets: list[tuple[str, str, str]], changes: int, night: int
+) -> None:
+    """Edit other objects than the night before."""
+    for number in range(changes):
+        place = ((night - 2) * changes + number) % len(targets)
+        collection, name, object_id = targets[place]
+        await graph.call(
+            "update_object",
+            tenant=0,
+            collection=collection,
+            object_id=object_id,
+            changes={name: f"Changed in night {night}, number {number}."},
+        )
+
+
+async def whole_set(stand: Stand, run: RunRecord) -> dict[str, int]:
+    """Return the bytes of a whole set: as it is, and compressed as one stream."""
+    folder = stand.ground.directory / f"whole-{run.id}"
+    workspace = stand.product.workspace_id
+    await stand.services.exports.export(workspace, set_id_of(run), folder)
+    compressor = zstandard.ZstdCompressor(level=3).compressobj()
+    raw = packed = 0
+    for path in sorted(folder.rglob("*.json")):
+        body = path.read_bytes()
+        raw += len(body)
+        packed += len(compressor.compress(body))
+    return {"raw": raw, "compressed": packed + len(compressor.flush())}
+
+
+def conclude(finding: Finding, nights: int) -> None:
+    """Fill in the tables, the chart and the verdict."""
+    rows = finding.rounds
+    first = [row for row in rows if row["night"] == 1]
+    whole = first[0]["whole_set"]["compressed"]
+    table = Table(
+        ["changes a night", "rows", "KiB on disk", "WAL KiB", "transactions", "seconds"],
+        title="Nights after the first, medians",
+    )
+    growth: dict[int, int] = {}
+    for changes in CHANGES:
+        later = [row for row in rows if row["changes"] == changes and row["night"] > 1]
+        growth[changes] = sum(row["bytes"] for row in later)
+        table.rows.append(
+            [
+                str(changes),
+                spread([row["rows"] for row in later]),
+                spread([row["bytes"] / 1024 for row in later]),
+                spread([row["wal"] / 1024 for row in later]),
+                spread([row["transactions"] for row in later]),
+                spread([row["seconds"] for row in later]),
+            ]
+        )
+    finding.tables += [table, every_night(rows, nights)]
+    share = growth[CHANGES[-1]] / ((nights - 1) * whole)
+    what = f"bytes of nights 2-{nights} against {nights - 1} compressed whole sets"
+    finding.verdicts.append(at_most(what, [share], 0.02))
+    night = first[0]
+    raw = night["whole_set"]["raw"]
+    finding.notes += [
+        (
+            f"The first night: {night['objects']:,} objects, {mebibytes(night['bytes'])} on disk, "
+            f"{mebibytes(night['wal'])} of WAL, {night['rows']:,} rows. A whole set is "
+            f"{mebibytes(raw)} of JSON, {mebibytes(whole)} compressed."
+        ),
+        (
+            "Bytes on disk grow in pages of 8 KiB and in steps of extending a file, so single "
+            "nights vary; the sum counts."
+        ),
+    ]
+    charts.lines(
+        finding.chart("p8.svg"),
+        f"Growth on disk after the first night, profile L, {nights} nights",
+        "MiB in all",
+        {f"{changes} changes a night": cumulated(rows, changes) for changes in CHANGES},
+        "nights after the first",
+    )
+
+
+def mebibytes(size: float) -> str:
+    """Return a size for reading."""
+    return f"{figure(size / 2**20)} MiB"
+
+
+def cumulated(rows: list[dict[str, Any]], changes: int) -> list[float]:
+    """Return the growth on disk in MiB after each night."""
+    total, sums = 0.0, []
+    for row in rows:
+        if row["changes"] == changes and row["night"] > 1:
+            total += row["bytes"] / 2**20
+            sums.append(total)
+    return sums
+
+
+def every_night(rows: list[dict[str, Any]], nights: int) -> Table:
+    """Return rows, bytes and WAL of each night."""
+    headings = ["night"]
+    for changes in CHANGES:
+        headings += [f"rows ({changes})", f"KiB ({changes})", f"WAL KiB ({changes})"]
+    table = Table(headings, title="Every night; in brackets the changes before it")
+    for night in range(1, nights + 1):
+        line = [str(night)]
+        for changes in CHANGES:
+            row = next(r for r in rows if (r["changes"], r["night"]) == (changes, night))
+            line += [
+                f"{row['rows']:,}",
+                f"{row['bytes'] / 1024:,.0f}",
+                f"{row['wal'] / 1024:,.0f}",
+            ]
+        table.rows.append(line)
+    return table
