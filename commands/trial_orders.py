@@ -70,7 +70,7 @@ def _chosen(types: str | None) -> Sequence[ResourceType]:
 
     The groups that they refer to come along, for their names.
     """
-    keys = checked_types(types, [entry.key for entry in backup_types()], "--types")
+    keys = checked_types(types, list(RESOURCE_TYPES), "--types")
     if keys is None:
         return backup_types()
     chosen = [entry for key, entry in RESOURCE_TYPES.items() if key in keys]

@@ -5,6 +5,7 @@ The module has another name than the command, because Python keeps `try` to itse
 
 import asyncio
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ from commands.views.screen import Screen
 
 if TYPE_CHECKING:
     from commands.trial_orders import TrialOrder
+    from commands.views.run_views import ProgressView
     from commands.views.watching import ProgressDisplay
     from graph.device_sign_in import SignedIn, SignInPrompt
     from services.trial.trial_folder import TrialFolder
@@ -145,6 +147,7 @@ class _Watching:
         self._screen = screen
         self._stack = stack
         self._display: ProgressDisplay | None = None
+        self._view: ProgressView | None = None
 
     def prompt(self, prompt: "SignInPrompt") -> None:
         """Show where to sign in, with which code."""
@@ -167,9 +170,17 @@ class _Watching:
         """Show how far the reading is."""
         from commands.views.run_views import ProgressView
 
+        self._view = ProgressView(f"Reading: {objects} objects", types_done, types_total)
         if self._display is not None:
-            view = ProgressView(f"Reading: {objects} objects", types_done, types_total)
-            self._display.update(view)
+            self._display.update(self._view)
+
+    def waits(self, resource_type: str, reason_code: str) -> None:
+        """Show why nothing moves; the next progress takes it away."""
+        from domain.reasons import reason
+
+        if self._display is not None and self._view is not None:
+            warning = f"{resource_type} waits: {reason(reason_code).label}"
+            self._display.update(replace(self._view, warning=warning))
 
 
 def _show(screen: Screen, place: Path, report: "TrialReport", *, allow_partial: bool) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from services.trial.trial_state import TrialChange
     from services.trial.trials import TrialReport
 
-_COLUMNS = ("Resource type", "#Objects", "State", "#Failed", "#Not given", "Why")
+_COLUMNS = ("Resource type", "#Objects", "State", "#Failed", "#Not captured", "Why")
 _MORE = (
     "The whole product does this for many tenants, nightly on durable schedules: every version"
     " is kept encrypted, what was read is proven by signatures, and nobody has to sign in."

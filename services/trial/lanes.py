@@ -25,6 +25,7 @@ _OUTAGE_PAUSE = 5.0
 _WORKER_ERROR = "worker_error"
 
 AtEnd = Callable[[ResourceType, TypeEnding], None]
+AtWait = Callable[[str, str], None]
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class LaneReading:
     """Reads types to their ends, each once.
 
     deadline: by `pacing.monotonic`. at_end: called with each type's ending, as soon as it is known.
+    at_wait: called with type and reason code when one steps aside.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class LaneReading:
         *,
         deadline: float,
         at_end: AtEnd,
+        at_wait: AtWait,
         pacing: Pacing | None = None,
     ) -> None:
         self._open = {reading.resource_type.key: reading for reading in readings}
         self._waiting: dict[str, _Waiting] = {}
         self._deadline = deadline
         self._at_end = at_end
+        self._at_wait = at_wait
         self._pacing = pacing or Pacing()
 
     async def read(self) -> None:
@@ -96,6 +100,7 @@ class LaneReading:
             if error.disposition is Disposition.RETRYABLE:
                 pause = _OUTAGE_PAUSE if error.retry_after is None else error.retry_after
                 self._waiting[key] = _Waiting(self._pacing.monotonic() + pause, error)
+                self._at_wait(key, error.reason_code.value)
             else:
                 self._end(key, reading.unfinished(error.reason_code.value, error.http_status))
         except OSError:

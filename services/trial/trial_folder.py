@@ -59,9 +59,10 @@ class TrialFolder:
         return hashlib.sha256(b"tenantops try" + self.key).hexdigest()[:16]
 
     def close(self) -> None:
-        """Let the folder go; what was staged and not published is removed."""
+        """Let the folder go; what was staged is removed, unless the next call has to publish it."""
         if self._lock >= 0:
-            shutil.rmtree(self._next, ignore_errors=True)
+            if not (self._next / STATE).exists():
+                shutil.rmtree(self._next, ignore_errors=True)
             os.close(self._lock)
             self._lock = -1
 
@@ -84,6 +85,8 @@ class TrialFolder:
 
     def publish(self, state: TrialState) -> None:
         """Make the staged files and the state those of the folder; files of no object go."""
+        for parent in {(self.root / path).parent for path in state.files()}:
+            _check_parent(parent)
         self._next.mkdir(mode=_OWNER_ONLY, exist_ok=True)
         partial = self._next / f"{STATE}.partial"
         _write(partial, json.dumps(state.to_json(), indent=1, ensure_ascii=False).encode())
@@ -106,12 +109,14 @@ class TrialFolder:
         wanted = state.files()
         for path in sorted(wanted):
             if (self._next / path).exists():
-                target = self.root / path
-                _check_parent(target.parent)
-                (self._next / path).replace(target)
+                _make_parent(self.root / path)
+                (self._next / path).replace(self.root / path)
         former = self.state.files() if self.state else set()
+        by_folded = {path.casefold(): path for path in wanted}
         for path in sorted(former - wanted):
-            (self.root / path).unlink(missing_ok=True)
+            twin = by_folded.get(path.casefold())
+            if twin is None or not _is_same(self.root / path, self.root / twin):
+                (self.root / path).unlink(missing_ok=True)
             _remove_if_empty((self.root / path).parent)
         # Last: as long as it stands in the staging, the next call does all of this again.
         (self._next / STATE).replace(self.root / STATE)
@@ -181,7 +186,19 @@ def _write(target: Path, content: bytes) -> None:
 def _check_parent(parent: Path) -> None:
     if parent.is_symlink():
         raise TrialFolderError("leads elsewhere by a symbolic link; name another one")
-    parent.mkdir(mode=_OWNER_ONLY, exist_ok=True)
+
+
+def _make_parent(target: Path) -> None:
+    _check_parent(target.parent)
+    target.parent.mkdir(mode=_OWNER_ONLY, exist_ok=True)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Tell whether two names lead to one file, as where upper and lower case are the same."""
+    try:
+        return one.samefile(other)
+    except FileNotFoundError:
+        return False
 
 
 def _remove_if_empty(directory: Path) -> None:

@@ -42,6 +42,9 @@ class TrialAudience(Protocol):
     def progress(self, types_done: int, types_total: int, objects: int) -> None:
         """Show how far the reading is."""
 
+    def waits(self, resource_type: str, reason_code: str) -> None:
+        """Show that a type steps aside for a while, and why."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRequest:
@@ -126,7 +129,8 @@ class Trial:
                 await self._read(client)
         finally:
             await tokens.close()
-        return await asyncio.to_thread(self._conclude, tenant_id, granted)
+        # In this thread: an interrupt comes before it or after it, never in between.
+        return self._conclude(tenant_id, granted)
 
     def _welcome(self, person: SignedIn | None) -> str:
         if person is None:
@@ -169,7 +173,11 @@ class Trial:
         await run_all(
             [
                 LaneReading(
-                    lane, deadline=deadline, at_end=self._at_end, pacing=self._pacing
+                    lane,
+                    deadline=deadline,
+                    at_end=self._at_end,
+                    at_wait=self._audience.waits,
+                    pacing=self._pacing,
                 ).read()
                 for lane in by_lane(readings)
             ]
@@ -185,7 +193,7 @@ class Trial:
         self._at_page(0)
 
     def _conclude(self, tenant_id: str, granted: frozenset[str]) -> TrialReport:
-        """Publish what was read and return the report; blocks."""
+        """Publish what was read and return the report."""
         read_at = self._pacing.now()
         outcomes = {
             of_type.key: self._outcome(of_type, granted, read_at) for of_type in self._request.types

@@ -66,6 +66,7 @@ async def test_throttling_without_end_is_the_cause_at_the_deadline(visitor: Visi
     visitor.deadline = timedelta(seconds=1)
     report = await visitor.read("filter", "scopeTag")
     assert causes(report) == {"filter": "provider_throttled", "scopeTag": None}
+    assert visitor.waited == [("filter", "provider_throttled")]
 
 
 async def test_rejected_token_is_refreshed_and_the_reading_goes_on(visitor: Visitor) -> None:

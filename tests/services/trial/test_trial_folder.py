@@ -143,6 +143,43 @@ def test_folder_of_a_type_that_leads_elsewhere_is_refused(tmp_path: Path) -> Non
     assert list(elsewhere.iterdir()) == []
 
 
+def test_move_that_fails_half_way_is_finished_by_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, a="1", b="2")
+    whole = Path.replace
+
+    def full(self: Path, target: Path) -> Path:
+        if target.name == "b.json":
+            raise OSError(28, "no space left", str(target))
+        return whole(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(OSError, match="space"):
+            write(tmp_path, a="3", b="4")
+    folder = open_folder(tmp_path)
+    folder.close()
+    assert folder.recovered
+    assert held(tmp_path) == known(tmp_path) == {"a": "3", "b": "4"}
+
+
+def test_other_case_of_a_name_moves_the_file(tmp_path: Path) -> None:
+    write(tmp_path, Name="1")
+    write(tmp_path, name="1")
+    assert held(tmp_path) == {"name": "1"}
+
+
+def test_other_case_of_a_name_keeps_the_file_where_cases_are_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, Name="1", name="1")
+    monkeypatch.setattr(Path, "samefile", lambda *_: True)
+    write(tmp_path, name="1")
+    assert "name" in held(tmp_path)
+    assert "Name" in held(tmp_path)
+
+
 def test_call_that_ends_before_its_end_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
     write(tmp_path, a="1", b="2")
     folder = open_folder(tmp_path)

@@ -32,6 +32,7 @@ class Visitor:
     deadline: timedelta = timedelta(minutes=1)
     people: list[SignedIn] = field(default_factory=list)
     steps: list[tuple[int, int, int]] = field(default_factory=list)
+    waited: list[tuple[str, str]] = field(default_factory=list)
 
     def prompt(self, prompt: SignInPrompt) -> None:
         """Sign in with the code."""
@@ -45,6 +46,10 @@ class Visitor:
     def progress(self, types_done: int, types_total: int, objects: int) -> None:
         """Remember how far it was."""
         self.steps.append((types_done, types_total, objects))
+
+    def waits(self, resource_type: str, reason_code: str) -> None:
+        """Remember what stepped aside."""
+        self.waited.append((resource_type, reason_code))
 
     async def read(self, *keys: str) -> TrialReport:
         """Read these types into the folder."""
