@@ -13,9 +13,11 @@ from domain.resource_types.shape import ResourceType
 from graph.client import GraphClient
 from graph.errors import (
     FaultFacts,
+    GraphError,
     GraphPageTokenExpiredError,
     GraphPermissionDeniedError,
 )
+from graph.links import with_query
 from graph.reading import ListingPage, ReadObject, ResourceReader
 
 # Objects that are asked for together: some batches, and no more than a step holds.
@@ -44,13 +46,28 @@ class ReferencedReader(ResourceReader):
         An id before the cursor that is referred to only now waits for the next listing.
         """
         after, number = _decode(cursor)
-        ids = [object_id for object_id in await self._referenced() if object_id > after]
+        referenced = await self._referenced()
+        if not referenced:
+            await self._ask_for_any()
+        ids = [object_id for object_id in referenced if object_id > after]
         for start in range(0, max(len(ids), 1), _PAGE_IDS):
             page = ids[start : start + _PAGE_IDS]
             is_last = start + _PAGE_IDS >= len(ids)
             going_on = None if is_last else _encode(page[-1], number + 1)
             yield ListingPage(await self._read(page), going_on, number)
             number += 1
+
+    async def _ask_for_any(self) -> None:
+        """Raise what stands against reading the type, though there is nothing to read now.
+
+        That it may be read is said of the type, so it has to be asked.
+        """
+        path = with_query(self._type.list_path, "$select=id&$top=1")
+        try:
+            await self._client.get(self._type.version, path)
+        except GraphError as error:
+            error.resource_type = self._type.key
+            raise
 
     async def _read(self, object_ids: Sequence[str]) -> list[ReadObject]:
         """Return a page; raises GraphPermissionDeniedError if nothing of it may be read at all."""

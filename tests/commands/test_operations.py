@@ -48,6 +48,7 @@ async def test_waited_backup_shows_its_run(backup: dict[str, Any]) -> None:
         "filter",
         "scopeTag",
         "caPolicy",
+        "group",
     }
     assert run["counts"]["total"] == run["counts"]["processed"] > 0
     assert run["links"]["temporal_query"] == f'OperationRunId="{run["id"]}"'
@@ -131,6 +132,7 @@ async def test_sets_are_listed_shown_compared_verified_and_exported(
         "filter",
         "scopeTag",
         "caPolicy",
+        "group",
     }
     assert (await office.json("backup", "show", "latest"))["set"]["id"] == newest["id"]
     assert (await office.json("backup", "verify"))["problems"] == []
@@ -138,6 +140,41 @@ async def test_sets_are_listed_shown_compared_verified_and_exported(
     assert exported["file_count"] == newest["object_count"]
     await office("backup", "export", "latest", str(tmp_path / "out"), code=2)
     assert "Resource type" in (await office("backup", "show", newest["id"][:23])).stdout
+
+
+@pytest.mark.usefixtures("backup")
+async def test_object_of_a_set_is_shown_with_the_names_of_its_groups(office: Terminal) -> None:
+    listed = await office.json("backup", "show", "latest", "--type", "capolicy")
+    ids = [entry["object_id"] for entry in listed["objects"]]
+    assert all(entry["name"] for entry in listed["objects"])
+    one = ("backup", "show", "latest", "--type", "caPolicy", "--object")
+    shown = [(await office.json(*one, object_id))["object"] for object_id in ids]
+    groups = [entry["reference"] for policy in shown for entry in policy["assignments"]
+              if entry["target"] == "group"]  # fmt: skip
+    assert groups
+    assert all(group["name"] for group in groups)
+    policy = next(policy for policy in shown if policy["assignments"])
+    text = (await office(*one, policy["object_id"][:13])).stdout
+    assert policy["name"] in text
+    assert "include" in text
+    found = await office.json("backup", "referrers", "group", groups[0]["object_id"])
+    assert found["referrers"]
+    assert set(found["referrers"][0]) == {"resource_type", "object_id", "name"}
+
+
+@pytest.mark.usefixtures("backup")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--object", "x"), "--object: needs its resource type; add --type KEY"),
+        (("--type", "settingsCatalog"), "--type: is no resource type of this set; choose from"),
+        (("--type", "filter", "--object", "nothing"), "--object: names no object of this type"),
+    ],
+)
+async def test_object_that_is_named_wrongly_is_wrong_input(
+    office: Terminal, options: tuple[str, ...], said: str
+) -> None:
+    assert said in (await office("backup", "show", "latest", *options, code=2)).stderr
 
 
 async def test_changes_name_exactly_what_was_changed(
@@ -154,7 +191,7 @@ async def test_changes_name_exactly_what_was_changed(
     assert "updated: filter" in text
     compared = await office.json("backup", "changes", "latest", "--against", before)
     differing = {each["resource_type"]: len(each["changed"]) for each in compared["types"]}
-    assert differing == {"filter": 1, "scopeTag": 0, "caPolicy": 0}
+    assert differing == {"filter": 1, "scopeTag": 0, "caPolicy": 0, "group": 0}
     assert "filter" in (await office("backup", "changes", "latest", "--against", before)).stdout
 
 
@@ -192,7 +229,8 @@ async def test_run_by_a_schedule_takes_its_selection(office: Terminal) -> None:
     create = ("schedule", "create", "small", "Tenant 0", "--at", "02:30", "--types", "scopeTag")
     await office(*create, "--no-foundations")
     run = (await office.json("backup", "run", "--schedule", "small", "--wait"))["run"]
-    assert [result["resource_type"] for result in run["results"]] == ["scopeTag"]
+    # Groups come along with whatever refers to them.
+    assert [result["resource_type"] for result in run["results"]] == ["group", "scopeTag"]
 
 
 @pytest.mark.usefixtures("product")
