@@ -111,13 +111,15 @@ class RootKeyRotation:
 
         Raises EncryptionKeyUnavailableError when the current one cannot be used.
         """
+        report, idle = RootRotation(await self._root_keys.current_id()), 0
+        # New keys may be made meanwhile, and a key vault may get a new version. What does not open
+        # is left for ever, so two rounds that wrapped nothing are the end as well.
         while True:
-            report = RootRotation(await self._root_keys.current_id())
-            while await self._pass(report, progress):
-                pass
+            report.root_key_id = await self._root_keys.current_id()
+            idle = 0 if await self._pass(report, progress) else idle + 1
             report.left = await self._left(report.root_key_id)
-            # A key vault may have got a new version on the way.
-            if report.root_key_id == await self._root_keys.current_id():
+            is_newest = report.root_key_id == await self._root_keys.current_id()
+            if is_newest and (report.is_complete or idle == 2):
                 await self._note(actor, report)
                 return report
 
