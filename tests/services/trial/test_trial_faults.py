@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from services.trial.object_comparison import ObjectComparison
+from services.trial.trial_folder import TrialFolder
 from services.trial.trials import TrialReport
 from tests.services.trial.visitor import Visitor, causes, found
 
@@ -209,3 +211,35 @@ async def test_hostile_texts_reach_neither_state_nor_report(visitor: Visitor) ->
     assert not whole(report)["filter"]
     for planted in ("planted", "Pl4~8Q", "jane."):
         assert planted not in shown
+
+
+async def test_defect_with_one_type_is_named_and_keeps_no_other(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole_see = ObjectComparison.see
+
+    def broken(self: ObjectComparison, objects: Any) -> Any:
+        if self._type.key == "filter":
+            raise RuntimeError("planted text")
+        return whole_see(self, objects)
+
+    monkeypatch.setattr(ObjectComparison, "see", broken)
+    report = await visitor.read("filter", "scopeTag")
+    assert causes(report) == {"filter": "worker_error", "scopeTag": None}
+    assert [record.getMessage() for record in caplog.records] == ["reading a type broke"]
+
+
+async def test_disk_that_is_full_ends_the_call_and_leaves_the_folder(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await visitor.read("filter")
+    before = visitor.files()
+
+    def full(_self: TrialFolder, path: str, _content: bytes) -> None:
+        raise OSError(28, "No space left on device", path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrialFolder, "stage", full)
+        with pytest.raises(OSError, match="space"):
+            await visitor.read("filter", "scopeTag")
+    assert visitor.files() == before
