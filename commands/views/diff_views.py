@@ -98,7 +98,7 @@ def object_part(entry: "ObjectDifference", authors: "Authors") -> Text:
         lines.append(styled(f"  by {who(author)}", "dim"))
     for change in entry.changes:
         text = entry.texts.get(change.pointer)
-        if text is None:
+        if not text:
             lines += difference_lines([change])
         else:
             lines.append(styled(f"  ~ {change.pointer}", "yellow"))
