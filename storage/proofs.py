@@ -40,25 +40,10 @@ SELECT id, public_key, wrapped_private_key, root_key_id FROM signing_keys
 WHERE retired_at IS NULL AND wrapped_private_key IS NOT NULL
 """
 
-_KEY: Final = """
-SELECT id, public_key, wrapped_private_key, root_key_id FROM signing_keys WHERE id = $1
-"""
-
 # Without a conflict target: whoever comes second waits for the first and reads its key.
 _INSERT_KEY: Final = """
 INSERT INTO signing_keys (id, public_key, wrapped_private_key, root_key_id, created_at)
 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
-"""
-
-_UNDER: Final = """
-SELECT id, public_key, wrapped_private_key, root_key_id FROM signing_keys
-WHERE root_key_id = $1 AND wrapped_private_key IS NOT NULL ORDER BY id
-"""
-
-_REWRAP: Final = """
-UPDATE signing_keys SET wrapped_private_key = $3, root_key_id = $4
-WHERE id = $1 AND root_key_id = $2 AND wrapped_private_key IS NOT NULL
-RETURNING id
 """
 
 _INSERT: Final = """
@@ -90,33 +75,11 @@ async def current_signing_key(connection: AsyncConnection) -> SigningKeyRow | No
     return SigningKeyRow(**rows[0]) if rows else None
 
 
-async def signing_key(connection: AsyncConnection, key_id: UUID) -> SigningKeyRow | None:
-    """Return one key, retired or not."""
-    rows = await fetch_within(connection, _KEY, key_id)
-    return SigningKeyRow(**rows[0]) if rows else None
-
-
 async def insert_signing_key(
     connection: AsyncConnection, key: SigningKeyRow, created_at: datetime
 ) -> None:
     """Insert a key unless there is one that signs."""
     await fetch_within(connection, _INSERT_KEY, *key, created_at)
-
-
-async def signing_keys_under(connection: AsyncConnection, root_key_id: str) -> list[SigningKeyRow]:
-    """Return the keys that a root key wraps, retired ones too: a rotation wraps them anew."""
-    rows = await fetch_within(connection, _UNDER, root_key_id)
-    return [SigningKeyRow(**row) for row in rows]
-
-
-async def rewrap_signing_key(
-    connection: AsyncConnection, key_id: UUID, old_root_key_id: str, new: tuple[bytes, str]
-) -> bool:
-    """Replace the wrapping of a key by `new`: wrapped private half and id of the root key.
-
-    False when somebody else already did.
-    """
-    return bool(await fetch_within(connection, _REWRAP, key_id, old_root_key_id, *new))
 
 
 async def insert_certificate(connection: AsyncConnection, new: NewCertificate) -> None:

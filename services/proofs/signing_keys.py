@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.contents.root_keys import EncryptionKeyUnavailableError, RootKey, RootKeys, WrappedKey
+from services.contents.root_keys import EncryptionKeyUnavailableError, RootKeys, WrappedKey
 from services.contents.tenant_keys import root_key_for_new
 from storage import proofs as rows
 from storage.proofs import SigningKeyRow
@@ -102,22 +102,14 @@ class SigningKeys:
         return key
 
     async def _unwrapped(self, key: SigningKeyRow) -> Signer:
-        private = await open_signing_key(self._root_keys, key)
+        if key.wrapped_private_key is None:
+            raise EncryptionKeyUnavailableError(_DESTROYED)
+        wrapped = WrappedKey(key.root_key_id, key.wrapped_private_key)
+        private = await self._root_keys.unwrap(wrapped, signing_key_context(key.id, key.public_key))
         signer = Signer(key.id, Ed25519PrivateKey.from_private_bytes(private))
         if signer.public_key != key.public_key:
             raise EncryptionKeyUnavailableError("the halves of the signing key do not fit")
         return signer
-
-
-async def open_signing_key(root_key: RootKey, key: SigningKeyRow) -> bytes:
-    """Return the private half, 32 raw bytes; raises EncryptionKeyUnavailableError.
-
-    Who wraps it anew, for a rotation of the root key, binds it to `signing_key_context`.
-    """
-    if key.wrapped_private_key is None:
-        raise EncryptionKeyUnavailableError(_DESTROYED)
-    wrapped = WrappedKey(key.root_key_id, key.wrapped_private_key)
-    return await root_key.unwrap(wrapped, signing_key_context(key.id, key.public_key))
 
 
 def signing_key_context(key_id: UUID, public_key: bytes) -> bytes:

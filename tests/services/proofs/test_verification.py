@@ -297,6 +297,15 @@ async def test_destroyed_tenant_key_is_said_once(tenant: Tenant) -> None:
     assert found(await verified(tenant)) == {(K.KEY_UNAVAILABLE, (), None)}
 
 
+async def test_documents_under_a_retired_key_are_hashed_again(tenant: Tenant) -> None:
+    place = (tenant.tenancy.workspace_id, tenant.tenancy.tenant_id)
+    async with tenant.engine.begin() as connection:
+        await tenant_keys(tenant.engine).replace_within(connection, *place)
+    await tenant.back_up([*items(5), item("a", "after", secretValue="s")])
+    report = await verified(tenant)
+    assert (report.problems, report.documents.hashed) == ((), 9)
+
+
 async def test_set_from_before_certificates_is_no_problem(tenant: Tenant) -> None:
     await execute(tenant, "DELETE FROM set_certificates WHERE tenant_id = '$T'")
     report = await verified(tenant)
