@@ -2,7 +2,7 @@
 
 The fingerprint key stays, so no version's hash changes. While a rotation goes on, readers and
 writers open with the key that each row names; it may be killed anywhere, run again, or run twice
-at once. The old key is destroyed when nothing needs it any more (decisions 0005 and 0006).
+at once. The old key is destroyed when nothing needs it any more (decisions 0005 and 0007).
 """
 
 import asyncio

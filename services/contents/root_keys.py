@@ -1,4 +1,4 @@
-"""The root key: what data keys and signing keys are wrapped with (D9, decision 0006).
+"""The root key: what data keys and signing keys are wrapped with (D9, decision 0007).
 
 One interface for wherever a root key lives: here the environment and files, in
 `services.contents.vault_keys` a key vault. A root key is never stored, logged or shown; its id is

@@ -1,7 +1,7 @@
 """Rotating the root key: everything that another one wrapped is wrapped with the current one.
 
 Contents are not touched, nor is Graph read. Each row is a guarded statement of its own, so a
-rotation may be killed anywhere, run again, or run twice at once (decision 0006).
+rotation may be killed anywhere, run again, or run twice at once (decision 0007).
 """
 
 import asyncio

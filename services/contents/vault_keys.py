@@ -1,4 +1,4 @@
-"""A root key that never leaves Azure Key Vault (decision 0006).
+"""A root key that never leaves Azure Key Vault (decision 0007).
 
 The vault wraps a random key of 32 bytes (RSA-OAEP-256), and that key seals the secret: RSA-OAEP
 cannot bind a context, AES-256-GCM can. Each wrapped key names the version that wrapped it, so older
