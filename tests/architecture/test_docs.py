@@ -21,6 +21,7 @@ from contracts.operations import (
     OperationRequest,
 )
 from docs import generate
+from domain.audit_events import SOURCE_PERMISSIONS, EventSource
 from domain.operation_types import OperationType, definition
 from domain.reasons import catalog
 from domain.resource_types.registry import RESOURCE_TYPES
@@ -137,6 +138,7 @@ def test_page_names_reason_codes_that_exist(page: Path) -> None:
 
 def test_readme_names_every_permission_that_a_type_reads_with() -> None:
     needed = {entry.permission_read for entry in RESOURCE_TYPES.values()}
+    needed |= SOURCE_PERMISSIONS[EventSource.DIRECTORY]
     named = set(re.findall(r"`(\w+\.Read\.\w+)`", README))
 
     assert named == needed
