@@ -134,11 +134,16 @@ async def test_test_of_a_limited_app_names_what_is_missing_for_what(
     app = product.graph.tenants[0].apps["limited"]
     add = ("connection", "add", "Tenant 0", "--name", "limited", "--app-id", app.client_id)
     await office(*add, "--secret-env", "MINE", MINE=app.secret)
+    degraded = await office.json("connection", "test", "limited")
+    assert (degraded["verification_status"], degraded["read_type"]) == ("degraded", "organization")
+    assert "Agreement.Read.All" not in degraded["missing"]
+    product.graph.control.set_permissions(0, "limited", [])
     checked = await office.json("connection", "test", "limited", code=1)
+    product.graph.control.set_permissions(0, "limited", ["Organization.Read.All"])
     assert checked["verification_status"] == "blocked"
     assert checked["reason_code"] == "provider_permission_denied"
     assert "Policy.Read.All" in checked["missing"]
-    shown = (await office("connection", "test", "limited", code=1)).stdout
+    shown = (await office("connection", "test", "limited")).stdout
     assert "caPolicy, namedLocation" in shown
 
 
