@@ -30,9 +30,18 @@ _FINAL = frozenset(
 )
 
 
+# A key that is not at hand is missing until somebody puts it back.
+_LOCKED = "encryption_key_unavailable"
+_UNLOCKING_PAUSE = timedelta(seconds=10)
+
+
 @contextmanager
-def safe_errors(activity: str) -> Iterator[None]:
-    """Raise OperationError instead of any exception of the body; cancellation passes."""
+def safe_errors(activity: str, *, must_end: bool = False) -> Iterator[None]:
+    """Raise OperationError instead of any exception of the body; cancellation passes.
+
+    What ends a run has to come to its end (`must_end`): it waits for a key that is not at hand,
+    since a refusal would leave the run open for ever.
+    """
     try:
         yield
     except FailureError:
@@ -40,6 +49,8 @@ def safe_errors(activity: str) -> Iterator[None]:
     except Exception as error:
         logger.warning("activity failed", extra={"activity": activity}, exc_info=error)
         safe = as_operation_error(error)
+        if must_end and safe.reason_code == _LOCKED and safe.non_retryable:
+            safe = RetryLaterError(_LOCKED, _UNLOCKING_PAUSE)
     else:
         return
     # Outside of the handler, so that no context chain comes along.

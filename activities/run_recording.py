@@ -42,5 +42,5 @@ class RunRecordingActivities:
     @activity.defn
     async def complete_run(self, call: CompleteCall) -> CompletedRun:
         """End the run with the outcome that its results give."""
-        with safe_errors("complete_run"):
+        with safe_errors("complete_run", must_end=True):
             return await self._gate.complete(call, own_workflow_id())

@@ -10,6 +10,7 @@ from activities.errors import as_operation_error, safe_errors
 from contracts.errors import OperationError, RefusedError, RetryLaterError
 from services.backups.lane_reading import RunLostError, SlotGivenBackError
 from services.connections.graph_access import CustomCloudMissingError
+from services.contents.root_keys import EncryptionKeyUnavailableError, RootKeyOutageError
 from services.runs.run_errors import RunMismatchError, UnknownRunError
 
 
@@ -37,6 +38,17 @@ def test_error_without_a_reason_is_tried_again_and_says_nothing(error: Exception
     assert type(safe) is OperationError
     assert (safe.reason_code, safe.non_retryable) == ("worker_error", False)
     assert "text" not in str(safe)
+
+
+def test_missing_key_is_final_for_work_and_waited_for_by_the_end_of_a_run() -> None:
+    missing = EncryptionKeyUnavailableError("text")
+    assert isinstance(as_operation_error(missing), RefusedError)
+    with pytest.raises(RetryLaterError) as caught, safe_errors("complete_run", must_end=True):
+        raise missing
+    assert caught.value.reason_code == "encryption_key_unavailable"
+    outage = as_operation_error(RootKeyOutageError("text", 7.0))
+    assert isinstance(outage, RetryLaterError)
+    assert outage.next_retry_delay == timedelta(seconds=7)
 
 
 def test_error_with_a_time_comes_back_after_it() -> None:

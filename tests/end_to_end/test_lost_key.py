@@ -15,6 +15,7 @@ from services.contents.root_keys import EncryptionKeyUnavailableError, generate_
 from tests.end_to_end.conftest import Run
 from tests.end_to_end.product import Product
 from tests.end_to_end.stored import results_of, select
+from tests.eventually import eventually
 from worker import run_worker
 
 FILTERS = "filter"
@@ -68,6 +69,28 @@ async def test_lost_key_of_one_tenant_ends_its_backups_alone(run_product: Run) -
             again = await fresh.backup(FILTERS)
         unchanged = (await results_of(product, again))[FILTERS]["unchanged"]
         assert (again.outcome, unchanged) == ("succeeded", 4)
+
+
+@pytest.mark.long
+async def test_run_ends_when_the_key_that_signs_is_back(
+    run_product: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    lose = "UPDATE signing_keys SET root_key_id = :root"
+    async with run_product(CONFIG) as product:
+        engine, right = product.services.engine, await product.services.root_keys.current_id()
+        await product.backup(FILTERS)
+        async with engine.begin() as connection:
+            await connection.execute(text(lose), {"root": "0123456789abcdef"})
+        async with new_process(product) as fresh:
+            started = await fresh.start("backup_schedule.run_now", {"policy_types": [FILTERS]})
+
+            await eventually(lambda: "activity failed" in caplog.text, seconds=30)
+            query = "SELECT status FROM operation_runs WHERE id = :run"
+            rows = await select(product, query, run=started.operation_run_id)
+            assert [row["status"] for row in rows] == ["running"]
+            async with engine.begin() as connection:
+                await connection.execute(text(lose), {"root": right})
+            assert (await fresh.finished(started)).outcome == "succeeded"
 
 
 async def test_worker_with_a_wrong_root_key_does_not_start(
