@@ -96,6 +96,12 @@ UPDATE tenant_keys SET wrapped_key = NULL, wrapped_fingerprint_key = NULL, destr
 WHERE id = ANY($1::uuid[]) AND destroyed_at IS NULL
 """
 
+# Of sessions of other roles only superusers see when their transaction began.
+_OLDER_TRANSACTIONS: Final = """
+SELECT count(*) AS older FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start < $1
+"""
+
 _TENANT_KEYS_UNDER_OTHERS: Final = """
 SELECT id, wrapped_key, root_key_id, wrapped_fingerprint_key, retired_at, tenant_id
 FROM tenant_keys WHERE destroyed_at IS NULL AND root_key_id <> $1 AND id > $2 ORDER BY id LIMIT 100
@@ -230,6 +236,18 @@ async def destroy_retired_keys(
 ) -> None:
     """Forget keys that nothing needs any more."""
     await fetch_within(connection, _DESTROY, list(key_ids), now)
+
+
+async def database_now(engine: AsyncEngine) -> datetime:
+    """Return the time by the clock that transactions are dated with."""
+    rows = await fetch_alone(engine, "SELECT clock_timestamp() AS now")
+    now: datetime = rows[0]["now"]
+    return now
+
+
+async def older_transactions(engine: AsyncEngine, since: datetime) -> int:
+    """Return how many transactions are open that began before."""
+    return int((await fetch_alone(engine, _OLDER_TRANSACTIONS, since))[0]["older"])
 
 
 async def tenant_keys_under_others(

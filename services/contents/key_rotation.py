@@ -37,6 +37,10 @@ from storage.statements import Row
 # What one transaction takes at most: the rows stay locked while they are sealed again.
 MOST_BYTES: Final = 8 * 1024 * 1024
 MOST_ROWS: Final = 200
+# Seconds for which an open transaction is waited for; whoever reads for longer may have to read
+# something again.
+LONGEST_READING: Final = 10.0
+_POLL: Final = 0.02
 
 Place = tuple[str, ...]
 Progress = Callable[[str, int], None]
@@ -92,6 +96,8 @@ class TenantKeyRotation:
         """
         owner, report = (workspace_id, tenant_id), TenantRotation()
         await self._begin(actor, owner)
+        # Those who know the old key alone must not meet the new one.
+        await self._outlast_readers()
         while True:
             report.damaged.clear()
             cipher = await self._keys.cipher(*owner)
@@ -99,6 +105,8 @@ class TenantKeyRotation:
                 await self._sweep(kind, tenant_id, cipher, report, progress)
             async with self._engine.begin() as connection:
                 progress("cursors", await _reseal_cursors(connection, tenant_id, cipher, report))
+            # Nor may those who have read something under the old key find it destroyed.
+            await self._outlast_readers()
             left = await self._end(actor, owner, report)
             # What is left beyond the damaged was written meanwhile; the next round has it.
             if left <= report.damaged.total():
@@ -122,6 +130,15 @@ class TenantKeyRotation:
             made = await self._keys.replace_within(connection, *owner)
             if made is not None:
                 await self._note(connection, actor, owner, "rotate", made)
+
+    async def _outlast_readers(self) -> None:
+        """Wait until the transactions that are open now have ended, with bounded patience."""
+        since = await rows.database_now(self._engine)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_READING):
+                # noqa below: transactions of other processes set no event.
+                while await rows.older_transactions(self._engine, since):  # noqa: ASYNC110
+                    await asyncio.sleep(_POLL)
 
     async def _sweep(
         self,
