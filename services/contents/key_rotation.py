@@ -136,7 +136,7 @@ class TenantKeyRotation:
         since = await rows.database_now(self._engine)
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_READING):
-                # noqa below: transactions of other processes set no event.
+                # The end of another process's transaction sets no event, hence the ignored rule.
                 while await rows.older_transactions(self._engine, since):  # noqa: ASYNC110
                     await asyncio.sleep(_POLL)
 

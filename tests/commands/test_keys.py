@@ -1,7 +1,10 @@
 """Keys from the command line: which root key wraps what, rotations, and a key that is lost."""
 
+from pathlib import Path
+
 import pytest_asyncio
 
+from devstack.key_vault import running_key_vault
 from services.contents.root_keys import generate_root_key, read_root_key
 from tests.commands.conftest import ENTRA_ID
 from tests.commands.terminal import Terminal
@@ -90,3 +93,31 @@ async def test_lost_root_key_is_given_up_and_the_tenant_begins_anew(keyed: Termi
     await keyed(*add, MINE="a-secret-value")
     uses = (await keyed.json("keys", "status"))["root_keys"]
     assert [use["tenant_keys"] for use in uses] == [1, 0]
+
+
+async def test_root_key_of_a_vault_works_for_commands_and_says_when_it_does_not(
+    keyed: Terminal, tmp_path: Path
+) -> None:
+    async with running_key_vault(tmp_path / "vault") as vault:
+        vault.add_version("root")
+        old = keyed.variables.pop("TENANTOPS_ROOT_KEY")
+        keyed.variables |= {
+            "TENANTOPS_ROOT_KEY_VAULT": vault.identifier("root"),
+            "TENANTOPS_ROOT_KEY_PREVIOUS": old,
+            "TENANTOPS_CA_BUNDLE": str(vault.ca_file),
+            **vault.client_environment,
+        }
+        await keyed("keys", "rotate-root")
+        del keyed.variables["TENANTOPS_ROOT_KEY_PREVIOUS"]
+        (use,) = (await keyed.json("keys", "status"))["root_keys"]
+        assert use["root_key_id"] == vault.identifier("root", vault.keys["root"][0])
+        assert use["setting"] == "TENANTOPS_ROOT_KEY_VAULT"
+        await keyed("connection", "credential", "read", "--secret-env", "MINE", MINE="another-one")
+        vault.keys["root"][0].is_enabled = False
+        checks = (await keyed.json("doctor", code=1))["checks"]
+        (finding,) = [check for check in checks if check["check"] == "root key"]
+        assert (finding["state"], finding["mend"]) == (
+            "failed",
+            "enable that version (TENANTOPS_ROOT_KEY_VAULT)",
+        )
+    assert vault.client_secret not in "".join(keyed.shown)
