@@ -24,7 +24,7 @@ def patched(before: object, after: object, rules: CanonicalRules) -> Any:
 
 
 @given(DOCUMENTS, DOCUMENTS, st.sampled_from([BAGS, CATALOG, SECRETS]))
-@settings(max_examples=200)
+@settings(max_examples=60)
 def test_patch_turns_the_older_canonical_document_into_the_newer(
     before: Document, after: Document, rules: CanonicalRules
 ) -> None:
@@ -34,7 +34,7 @@ def test_patch_turns_the_older_canonical_document_into_the_newer(
 
 
 @given(DOCUMENTS, st.data(), st.sampled_from([BAGS, CATALOG, SECRETS]))
-@settings(max_examples=200)
+@settings(max_examples=60)
 def test_patch_of_shuffled_and_changed_lists_leads_to_the_newer(
     before: Document, data: st.DataObject, rules: CanonicalRules
 ) -> None:
