@@ -4,6 +4,7 @@ Owns how a set of ids is read in pages with a durable cursor, as if it were a li
 come from is the caller's business (decision 0005).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 
 import orjson
@@ -50,12 +51,22 @@ class ReferencedReader(ResourceReader):
         if not referenced:
             await self._ask_for_any()
         ids = [object_id for object_id in referenced if object_id > after]
-        for start in range(0, max(len(ids), 1), _PAGE_IDS):
-            page = ids[start : start + _PAGE_IDS]
-            is_last = start + _PAGE_IDS >= len(ids)
-            going_on = None if is_last else _encode(page[-1], number + 1)
-            yield ListingPage(await self._read(page), going_on, number)
-            number += 1
+        chunks = [ids[at : at + _PAGE_IDS] for at in range(0, len(ids), _PAGE_IDS)] or [[]]
+        # The next page is read while this one is stored.
+        ahead = [asyncio.create_task(self._read(chunks[0]))]
+        try:
+            for position, chunk in enumerate(chunks):
+                read = await ahead.pop()
+                is_last = position == len(chunks) - 1
+                if not is_last:
+                    ahead.append(asyncio.create_task(self._read(chunks[position + 1])))
+                going_on = None if is_last else _encode(chunk[-1], number + 1)
+                yield ListingPage(read, going_on, number)
+                number += 1
+        finally:
+            for task in ahead:
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
 
     async def _ask_for_any(self) -> None:
         """Raise what stands against reading the type, though there is nothing to read now.

@@ -7,7 +7,7 @@ from devstack.graph_service import GraphService
 from tests.end_to_end.kill_ground import Servers, open_ground
 from tests.end_to_end.kill_rounds import Kill, disturbed_run, moments, undisturbed_run
 from tests.end_to_end.remains import Remains, remains_of
-from tests.end_to_end.truth import PLACES, ids_of
+from tests.end_to_end.truth import PLACES, ids_of, referred_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,6 @@ async def assert_round_leaves_the_same(
     assert found.outcome == "succeeded"
     assert {key: set(ids) for key, ids in found.documents.items()} == {
         key: set(ids_of(graph, key)) for key in PLACES
-    }
+    } | {"group": referred_groups(graph)}
     assert found.rows["operation_run_steps"] == found.rows["run_leases"] == 0
     assert found.rows["operation_runs"] == found.rows["backup_sets"] == 1

@@ -39,7 +39,8 @@ async def record_all(product: Product) -> None:
     """Run what is worth replaying, one situation after the other, and save each history."""
     accepted = await knock(product, BACKUP, TYPES)
     await save(accepted, "front_door_accepted")
-    await save(await newest(product), "backup_of_two_lanes")
+    # backup_of_two_lanes.json is from before contexts were read; it stays.
+    await save(await newest(product), "backup_with_its_context")
     await save(await knock(product, BACKUP, TYPES, wait=True), "front_door_waits")
     await save(await knock(product, "directory_role_definitions.sync", {}), "front_door_role_sync")
     await save(await newest(product), "role_sync")
