@@ -46,6 +46,11 @@ def digest_in(name: str) -> str | None:
     return None if match is None else match["digest"]
 
 
+def folded_path(path: str) -> str:
+    """Return what paths have in common that some systems take for one."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
 def safe_name(text: str) -> str:
     """Return a text that is one harmless path component, on every system.
 

@@ -1,16 +1,20 @@
 """The folder of an export on disk: a new one that appears whole, or one that is brought up to date.
 
 Each file is replaced in one step, so that a kill leaves the old or the new one, and bytes that are
-there already are not written again. Knows nothing of sets.
+there already are not written again. One call at a time works in a folder. What the system refuses
+is an ExportTargetError. Knows nothing of sets.
 """
 
+import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection
+from functools import wraps
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 from domain.export_names import digest_in
 
@@ -21,6 +25,12 @@ FORMAT_VERSION: Final = 1
 _OWNER_ONLY: Final = 0o700
 _FILE_MODE: Final = 0o600
 _PARTIAL: Final = ".partial"
+# Where an export into a folder that is there already, and empty, is made.
+_STAGING: Final = f".tenantops{_PARTIAL}"
+_LEFT_OVER: Final = re.compile(r"\.[0-9a-f]{16}\.partial\Z")
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 class ExportTargetError(Exception):
@@ -29,18 +39,39 @@ class ExportTargetError(Exception):
     reason_code = "invalid_state"
 
 
+def _explained(work: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Say what the system refused: its errors name files, and look like those of connections."""
+
+    @wraps(work)
+    def explained(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            return work(*args, **kwargs)
+        except OSError as error:
+            cause = (error.strerror or type(error).__name__).lower()
+            raise ExportTargetError(f"the folder to export into cannot be used: {cause}") from None
+
+    return explained
+
+
 class ExportFolder:
     """Where one export writes to; `written` and `removed` count what changed on disk."""
 
-    def __init__(self, folder: Path, *, root: Path, is_new: bool) -> None:
+    def __init__(self, folder: Path, *, root: Path, lock: int, seed: bytes | None = None) -> None:
+        """Write below `root`, until `finish` if that is not the folder; `seed` is a first index.
+
+        `lock` is closed by `close`.
+        """
         self.folder = folder
-        self.is_new = is_new
+        self.is_new = root != folder
+        self._lock = lock
+        self._seed = seed
         self.written = 0
         self.unchanged = 0
         self.removed = 0
         self._root = root
         self._touched: set[Path] = {root}
 
+    @_explained
     def put(self, path: str, content: bytes) -> str:
         """Write a file unless it holds these bytes already; returns their SHA-256 in hex."""
         target = self._root / path
@@ -53,22 +84,42 @@ class ExportFolder:
             self.written += 1
         return hashlib.sha256(content).hexdigest()
 
-    def old_names(self, folder: str) -> Iterator[tuple[str, str]]:
-        """Yield files of objects that lie in a type's folder: path, and the object's digest.
+    @_explained
+    def old_names(self, folder: str) -> list[tuple[str, str]]:
+        """Return files of objects that lie in a type's folder: path, and the object's digest.
 
         What a killed export left half written is removed.
         """
         place = self._root / folder
         if self.is_new or not place.is_dir():
-            return
-        for entry in sorted(os.scandir(place), key=lambda found: found.name):
-            if entry.name.startswith(".") and entry.name.endswith(_PARTIAL):
-                Path(entry.path).unlink()
-                continue
-            digest = digest_in(entry.name)
-            if digest is not None and not entry.is_dir(follow_symlinks=False):
-                yield f"{folder}/{entry.name}", digest
+            return []
+        _check_parent(place)
+        _remove_left_overs(place)
+        entries = sorted(os.scandir(place), key=lambda found: found.name)
+        return [
+            (f"{folder}/{entry.name}", digest)
+            for entry in entries
+            if (digest := digest_in(entry.name)) and not entry.is_dir(follow_symlinks=False)
+        ]
 
+    @_explained
+    def rename(self, path: str, wanted: str) -> bool:
+        """Give a file its name, if both names lead to it; tell whether they do.
+
+        So it is where upper and lower case are the same.
+        """
+        old, new = self._root / path, self._root / wanted
+        if old.is_symlink() or not new.exists() or not old.samefile(new):
+            return False
+        partial = _partial_name(new)
+        old.replace(partial)
+        partial.replace(new)
+        # Still there if both were links to one file.
+        partial.unlink(missing_ok=True)
+        self._touched.add(new.parent)
+        return True
+
+    @_explained
     def remove(self, paths: Collection[str]) -> None:
         """Remove files of objects that are gone or have another name now."""
         for path in paths:
@@ -76,17 +127,21 @@ class ExportFolder:
             self._touched.add((self._root / path).parent)
             self.removed += 1
 
+    @_explained
     def drop(self, path: str) -> None:
         """Remove a file that is no object's, if it is there."""
         if (self._root / path).exists():
             self.remove([path])
 
+    @_explained
     def finish(self, index: bytes) -> None:
         """Write the index last; a new folder appears with it."""
         self.put(INDEX, index)
         for directory in sorted(self._touched):
             _sync_directory(directory)
-        if self.is_new:
+        if self._root.parent == self.folder:
+            self._move_up()
+        elif self.is_new:
             self._root.rename(self.folder)
             _sync_directory(self.folder.parent)
 
@@ -95,49 +150,104 @@ class ExportFolder:
         if self.is_new:
             shutil.rmtree(self._root, ignore_errors=True)
 
+    def close(self) -> None:
+        """Let the folder go."""
+        os.close(self._lock)
+
+    def _move_up(self) -> None:
+        """Make the staged files those of the folder, the index last."""
+        if self._seed is not None:
+            # A kill from here on leaves something that the next update takes for an export.
+            _replace(self.folder / INDEX, self._seed, is_new=False)
+        for entry in sorted(self._root.iterdir(), key=lambda found: found.name == INDEX):
+            entry.replace(self.folder / entry.name)
+        self._root.rmdir()
+        _sync_directory(self.folder)
+
     def _make_parent(self, parent: Path) -> None:
         if parent in self._touched:
             return
-        if parent.is_symlink():
-            raise ExportTargetError("the folder to export into leads elsewhere by a symbolic link")
+        _check_parent(parent)
         parent.mkdir(mode=_OWNER_ONLY, exist_ok=True)
         self._touched.add(parent)
 
 
-def new_folder(folder: Path) -> ExportFolder:
+@_explained
+def new_folder(folder: Path, tenant_id: str) -> ExportFolder:
     """Prepare an export into a folder that is absent or empty; raises ExportTargetError."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ExportTargetError("the folder to export into is not empty")
+    if folder.is_dir():
+        return _in_empty_folder(folder, tenant_id)
+    if folder.exists() or folder.is_symlink():
+        raise ExportTargetError("the folder to export into is no folder")
     staging = folder.parent / f".{folder.name}{_PARTIAL}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging.mkdir(mode=_OWNER_ONLY, exist_ok=True)
+    lock = _locked(staging)
     try:
-        shutil.rmtree(staging, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging.mkdir(mode=_OWNER_ONLY)
-    except OSError:
-        raise ExportTargetError("the folder to export into cannot be made") from None
-    return ExportFolder(folder, root=staging, is_new=True)
+        _empty(staging)
+    except BaseException:
+        os.close(lock)
+        raise
+    return ExportFolder(folder, root=staging, lock=lock)
 
 
+def _in_empty_folder(folder: Path, tenant_id: str) -> ExportFolder:
+    """Stage inside: the folder may be where somebody stands, or where a volume is mounted."""
+    lock = _locked(folder)
+    try:
+        staging = _staging_in(folder)
+    except BaseException:
+        os.close(lock)
+        raise
+    return ExportFolder(folder, root=staging, lock=lock, seed=_first_index(tenant_id))
+
+
+def _staging_in(folder: Path) -> Path:
+    if any(entry.name != _STAGING for entry in folder.iterdir()):
+        mend = "name a new one, or give --update if it holds an export"
+        raise ExportTargetError(f"the folder to export into is not empty; {mend}")
+    staging = folder / _STAGING
+    staging.mkdir(mode=_OWNER_ONLY, exist_ok=True)
+    _empty(staging)
+    return staging
+
+
+@_explained
 def folder_to_update(folder: Path, tenant_id: str) -> tuple[ExportFolder, dict[str, Any]]:
     """Return an earlier export of the tenant and its index; raises ExportTargetError.
 
     A folder that is absent or holds hidden files only (`.git`) becomes a new export.
     """
+    if not folder.is_dir() or all(entry.name == _STAGING for entry in folder.iterdir()):
+        return new_folder(folder, tenant_id), {}
+    lock = _locked(folder)
+    try:
+        index = _index_to_update(folder, tenant_id)
+        _remove_left_overs(folder)
+    except BaseException:
+        os.close(lock)
+        raise
+    return ExportFolder(folder, root=folder, lock=lock), index
+
+
+def _index_to_update(folder: Path, tenant_id: str) -> dict[str, Any]:
     index = read_index(folder)
     if index is None:
-        if folder.exists() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
-            raise ExportTargetError("the folder to update holds no export")
-        if not folder.exists() or not any(folder.iterdir()):
-            return new_folder(folder), {}
-        index = {"format": FORMAT, "tenant_id": tenant_id}
+        if any(not entry.name.startswith(".") for entry in folder.iterdir()):
+            raise ExportTargetError(f"the folder to update holds no export with a readable {INDEX}")
         # A kill before the end then leaves something that the next call takes for an export.
-        _replace(folder / INDEX, json.dumps(index).encode(), is_new=False)
+        _replace(folder / INDEX, _first_index(tenant_id), is_new=False)
+        return {}
     if index.get("tenant_id") != tenant_id:
         raise ExportTargetError("the folder to update holds an export of another tenant")
-    for entry in folder.iterdir():
-        if entry.name.startswith(".") and entry.name.endswith(_PARTIAL):
-            entry.unlink()
-    return ExportFolder(folder, root=folder, is_new=False), index
+    if index.get("format_version", FORMAT_VERSION) != FORMAT_VERSION:
+        raise ExportTargetError("the folder to update holds an export of another version")
+    return index
+
+
+def _first_index(tenant_id: str) -> bytes:
+    """Return the index of an export that is not whole yet: it has no version and no files."""
+    return json.dumps({"format": FORMAT, "tenant_id": tenant_id}).encode()
 
 
 def read_index(folder: Path) -> dict[str, Any] | None:
@@ -192,6 +302,53 @@ def _partial_name(target: Path) -> Path:
     # As long as any name may be, so that a long one does not become too long.
     digest = hashlib.sha256(target.name.encode(errors="surrogateescape")).hexdigest()[:16]
     return target.with_name(f".{digest}{_PARTIAL}")
+
+
+def _check_parent(parent: Path) -> None:
+    if parent.is_symlink():
+        raise ExportTargetError("the folder to export into leads elsewhere by a symbolic link")
+
+
+def _remove_left_overs(folder: Path) -> None:
+    """Remove what a kill left half written."""
+    shutil.rmtree(folder / _STAGING, ignore_errors=True)
+    for entry in folder.iterdir():
+        if _LEFT_OVER.match(entry.name):
+            entry.unlink()
+
+
+def _empty(staging: Path) -> None:
+    _check_parent(staging)
+    for entry in staging.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _locked(folder: Path) -> int:
+    """Hold a folder against a second call; returns what to close. The system lets go at a kill."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_there = _is_open(lock, folder)
+    except BlockingIOError:
+        is_there = False
+    except OSError:
+        # Where the file system knows no locks, nobody is kept out.
+        is_there = True
+    if not is_there:
+        os.close(lock)
+        raise ExportTargetError("another export is at work in the folder; wait for it")
+    return lock
+
+
+def _is_open(descriptor: int, folder: Path) -> bool:
+    # Who held it may have given it its final name meanwhile.
+    try:
+        return os.path.samestat(os.fstat(descriptor), folder.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _sync_directory(directory: Path) -> None:

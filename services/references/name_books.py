@@ -22,6 +22,7 @@ from services.sets.backup_sets import (
     BackupSet,
     BackupSets,
     SetType,
+    is_read_whole,
     read_manifest,
 )
 from storage.references import deleted_until
@@ -145,18 +146,12 @@ class NameBooks:
         if not missing or shown.origin == IMPORTED:
             return set()
         entry = RESOURCE_TYPES.get(of_set.resource_type)
-        is_whole = of_set.listing_complete and _failed_none(shown, of_set)
-        if entry is not None and entry.by_reference and is_whole:
+        if entry is not None and entry.by_reference and is_read_whole(shown, of_set):
             return set(missing)
         place = (shown.tenant_id, of_set.resource_type)
         ids = [reference.external_id for reference in missing]
         deleted = await deleted_until(connection, place, ids, shown.captured_at)
         return {reference for reference in missing if reference.external_id in deleted}
-
-
-def _failed_none(shown: BackupSet, of_set: SetType) -> bool:
-    # Counts go with the run's rows; a completed set has no failed object at all.
-    return shown.status == "completed" if of_set.failed is None else of_set.failed == 0
 
 
 def _name(resource_type: str, document: Mapping[str, Any]) -> str | None:

@@ -202,6 +202,13 @@ class BackupSets:
         return names
 
 
+def is_read_whole(shown: BackupSet, of_set: SetType) -> bool:
+    """Tell whether the set has every object of the type: listed to the end, and none failed."""
+    # Counts go with the run's rows; a completed set has no failed object at all.
+    failed = shown.status != "completed" if of_set.failed is None else of_set.failed > 0
+    return of_set.listing_complete and not failed
+
+
 def name_in(resource_type: str, document: Mapping[str, Any]) -> str | None:
     """Return the display name in a document of a type; None without one."""
     entry = RESOURCE_TYPES.get(resource_type)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from domain.export_names import object_digest
+from domain.export_names import folded_path, object_digest
 from domain.manifests import ManifestEntry
 from domain.references import Reference, references_of
 from domain.resource_types.registry import RESOURCE_TYPES
@@ -38,6 +38,7 @@ from services.sets.backup_sets import (
     BackupSetNotFoundError,
     BackupSets,
     SetType,
+    is_read_whole,
 )
 
 __all__ = ["ExportReport", "ExportTargetError", "ExportedFile", "SetExporter", "folder_of"]
@@ -162,6 +163,8 @@ class SetExporter:
         except BaseException:
             await asyncio.to_thread(target.abandon)
             raise
+        finally:
+            target.close()
         return ExportReport(
             folder=folder,
             files=export.files,
@@ -198,7 +201,7 @@ class SetExporter:
             export.missing += [(key, e.object_id) for e in batch if e.object_id not in documents]
             export.files += await asyncio.to_thread(_write_objects, export, key, documents)
             export.advance(len(batch))
-        is_whole = of_set.listing_complete and export.scope.objects is None
+        is_whole = is_read_whole(export.shown, of_set) and export.scope.objects is None
         await asyncio.to_thread(_clean_type, export, key, export.files[start:], is_whole=is_whole)
 
     async def _documents(
@@ -245,7 +248,7 @@ def _open(
 ) -> tuple[ExportFolder, Mapping[str, Any]]:
     if update:
         return folder_to_update(folder, str(shown.tenant_id))
-    return new_folder(folder), {}
+    return new_folder(folder, str(shown.tenant_id)), {}
 
 
 def _write_objects(
@@ -271,15 +274,19 @@ def _write_object(
 def _clean_type(
     export: _Export, key: str, files: Sequence[ExportedFile], *, is_whole: bool
 ) -> None:
-    """Remove what objects of the set left under other names, and, if the set lists the type
-    completely, what is of objects that are gone; the rest is kept and said to be."""
+    """Remove what objects of the set left under other names, and, if the set has every object of
+    the type, what is of objects that are gone; the rest is kept and said to be."""
     current = {path for entry in files for path in (entry.path, *entry.decoded)}
     present = {object_digest(entry.object_id) for entry in files}
     unread = {object_digest(object_id) for of_type, object_id in export.missing if of_type == key}
     before = _files_in(export.earlier)
+    by_folded = {folded_path(path): path for path in current}
     gone = []
     for path, digest in export.target.old_names(folder_of(key)):
         if path in current:
+            continue
+        twin = by_folded.get(folded_path(path))
+        if twin is not None and export.target.rename(path, twin):
             continue
         if digest in present or (is_whole and digest not in unread):
             gone.append(path)

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.canonical_rules import rules_of
 from domain.resource_types.registry import RESOURCE_TYPES
-from services.backups.captures import CapturedObject
+from services.backups.captures import CapturedObject, FailedObject
+from services.exports.export_folders import new_folder
 from services.proofs.certificate_reading import check_export
 from services.sets.backup_sets import BackupSetNotFoundError
 from services.sets.exports import ExportReport, ExportTargetError, SetExporter
@@ -216,6 +218,100 @@ async def test_files_stay_while_nothing_proves_that_their_objects_are_gone(
     assert (report.removed, len(report.files), len(report.kept)) == (0, 1, 1)
     assert index["kept"][report.kept[0]]["set"] == str(first)
     assert (tmp_path / report.kept[0]).exists()
+
+
+async def test_file_of_an_object_that_could_not_be_read_stays(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    _, first = await tenant.back_up([item("one"), item("two")])
+    await export(exporter, tenant, first, tmp_path)
+    # Listed to the end, but one object did not come.
+    failed = FailedObject("two", "provider_error")
+    result, second = await tenant.back_up([item("one"), failed])
+    assert (result.listing_complete, result.failed) == (True, 1)
+    report = await updated(exporter, tenant, second, tmp_path)
+    assert (report.removed, len(report.kept)) == (0, 1)
+    assert (tmp_path / report.kept[0]).exists()
+
+
+async def test_file_under_two_spellings_of_its_name_is_not_removed(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    _, set_id = await tenant.back_up([item("one")])
+    report = await export(exporter, tenant, set_id, tmp_path)
+    path = tmp_path / report.files[0].path
+    # As it looks where case means nothing: both names lead to the file.
+    path.with_name(path.name.replace("Name", "NAME")).hardlink_to(path)
+    again = await updated(exporter, tenant, set_id, tmp_path)
+    assert (again.removed, again.written) == (0, 0)
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+async def test_export_into_an_empty_folder_leaves_the_folder_itself(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, set_id = await tenant.back_up(items(2))
+    monkeypatch.chdir(tmp_path)
+    number = tmp_path.stat().st_ino
+    (tmp_path / ".tenantops.partial" / "filters").mkdir(parents=True)  # of a killed call
+    report = await export(exporter, tenant, set_id, Path())
+    assert (tmp_path.stat().st_ino, len(report.files)) == (number, 2)
+    assert (tmp_path / report.files[0].path).exists()
+    assert not [entry for entry in tmp_path.iterdir() if entry.name.startswith(".")]
+
+
+async def test_what_the_system_refuses_is_said_of_the_folder(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    _, set_id = await tenant.back_up(items(1))
+    report = await export(exporter, tenant, set_id, tmp_path)
+    (tmp_path / report.files[0].path).unlink()
+    (tmp_path / report.files[0].path).mkdir()
+    with pytest.raises(ExportTargetError, match="is a directory"):
+        await updated(exporter, tenant, set_id, tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ExportTargetError, match="is no folder"):
+        await export(exporter, tenant, set_id, tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["new", "there"])
+async def test_second_export_into_a_folder_at_a_time_is_refused(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "there").mkdir()
+    _, set_id = await tenant.back_up(items(1))
+    first = new_folder(tmp_path / name, f"{tenant.tenancy.tenant_id}")
+    with pytest.raises(ExportTargetError, match="at work"):
+        await updated(exporter, tenant, set_id, tmp_path / name)
+    first.abandon()
+    first.close()
+    assert (await updated(exporter, tenant, set_id, tmp_path / name)).files
+
+
+async def test_links_to_other_folders_are_not_cleaned(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    _, first = await tenant.back_up(items(2))
+    await export(exporter, tenant, first, tmp_path / "other")
+    await export(exporter, tenant, first, tmp_path / "export")
+    folder = RESOURCE_TYPES["filter"].export_folder
+    shutil.rmtree(tmp_path / "export" / folder)
+    (tmp_path / "export" / folder).symlink_to(tmp_path / "other" / folder)
+    _, second = await tenant.back_up([])
+    with pytest.raises(ExportTargetError, match="symbolic link"):
+        await updated(exporter, tenant, second, tmp_path / "export")
+    assert len(list((tmp_path / "other" / folder).iterdir())) == 2
+
+
+async def test_update_leaves_an_export_of_another_version_alone(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    _, set_id = await tenant.back_up(items(1))
+    await export(exporter, tenant, set_id, tmp_path)
+    index = json.loads((tmp_path / "set.json").read_text())
+    (tmp_path / "set.json").write_text(json.dumps({**index, "format_version": 2}))
+    with pytest.raises(ExportTargetError, match="another version"):
+        await updated(exporter, tenant, set_id, tmp_path)
 
 
 async def test_update_repairs_what_a_kill_left(
