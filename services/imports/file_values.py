@@ -22,6 +22,8 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# What the library raises for tags that their values do not fit, like `!!int ""`.
+_OF_TAGS: Final = (AttributeError, LookupError, TypeError)
 _SCALARS: Final = (str, bool, int, type(None))
 
 
@@ -39,7 +41,9 @@ def value_in(content: bytes, *, is_yaml: bool) -> Any:
         raise FileFaultError(FileFault.DUPLICATE_KEY) from None
     except RecursionError:
         raise FileFaultError(FileFault.TOO_DEEP) from None
-    except (ValueError, yaml.YAMLError):
+    except FileFaultError:
+        raise
+    except (ValueError, yaml.YAMLError, *_OF_TAGS):
         raise FileFaultError(fault) from None
     _check(value, fault, len(text))
     return value
@@ -77,9 +81,14 @@ def _from_json(text: str) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     # The same value twice is said by real files and takes nothing away.
-    if len(found) != len(pairs) and any(found[name] != value for name, value in pairs):
+    if len(found) != len(pairs) and any(not _is_same(found[name], value) for name, value in pairs):
         raise _DuplicateKeyError
     return found
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    # Python takes true for 1 and 1.0 for 1.
+    return one is other or json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def _refuse_constant(_name: str) -> Any:
@@ -101,12 +110,22 @@ class _Loader(yaml.SafeLoader):
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.length = len(text)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the library's signature
         """Build an object, unless it names a property twice."""
         names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         if len(set(names)) != len(names):
             raise _DuplicateKeyError
         return super().construct_mapping(node, deep=deep)
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Take over what `<<` names, as long as that is no more than the text has characters."""
+        super().flatten_mapping(node)
+        if len(node.value) > self.length:
+            raise FileFaultError(FileFault.EXPANDS)
 
 
 def _from_yaml(text: str) -> Any:

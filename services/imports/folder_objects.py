@@ -99,6 +99,8 @@ class ExportedFolder:
             index = index_in(read_file(self._folder, INDEX))
         except FileFaultError:
             return None
+        if index is not None and "format_version" not in index:
+            raise ImportSourceError("the export in the folder was cut short; --update completes it")
         if index is not None and index.get("format_version") != FORMAT_VERSION:
             raise ImportSourceError("the folder to import is an export of another version")
         return index

@@ -222,7 +222,9 @@ class SetImporter:
 
 
 def _name_of(folder: Path) -> str:
-    return f"Imported {folder.resolve().name}"[:_LONGEST_NAME]
+    # A name of a file may hold bytes that are no text.
+    name = folder.resolve().name.encode(errors="backslashreplace").decode()
+    return f"Imported {name}"[:_LONGEST_NAME]
 
 
 def _is_first(entry: FoundObject, collected: _Collected, broken: list[BrokenFile]) -> bool:

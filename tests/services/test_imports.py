@@ -13,10 +13,11 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.import_faults import FileFault
+from domain.import_faults import FileFault, FileFaultError
 from domain.import_recognition import resource_type_of
 from domain.resource_types.registry import RESOURCE_TYPES
 from services.imports import folder_files
+from services.imports.file_values import value_in
 from services.imports.folder_objects import ExportedFolder
 from services.imports.imports import ImportReport, ImportSourceError, SetImporter
 from services.proofs.verification import Verification
@@ -144,9 +145,12 @@ async def test_broken_files_are_named_and_stop_nothing(tenant: Tenant, tmp_path:
             "broken/infinite.json": b'{"rule": 1e999, "platform": 1}',
             "broken/surrogate.json": b'{"rule": "\\ud800", "platform": 1}',
             "broken/twice.json": b'{"rule": 1, "rule": 2, "platform": 1}',
+            "broken/alike.json": b'{"rule": true, "rule": 1, "platform": 1}',
             "broken/unknown.json": {"@odata.type": "#microsoft.graph.printer"},
             "broken/bomb.yaml": b"a: &a [1, 2, 3, 4]\nb: &b [*a, *a, *a, *a]\n"
             b"c: &c [*b, *b, *b, *b]\nd: [*c, *c, *c, *c]\n",
+            "broken/merges.yaml": b"a: &a {a: 1, b: 1, c: 1, d: 1}\nb: &b {<<: [*a, *a, *a, *a]}\n"
+            b"c: &c {<<: [*b, *b, *b, *b]}\nd: {<<: [*c, *c, *c, *c]}\n",
             "broken/loop.yaml": b"a: &a [*a]",
             "broken/keys.yaml": b"1: 2",
             "broken/cut.yaml": b"a: [",
@@ -168,8 +172,10 @@ async def test_broken_files_are_named_and_stop_nothing(tenant: Tenant, tmp_path:
         "broken/infinite.json": FileFault.NOT_JSON,
         "broken/surrogate.json": FileFault.NOT_REPRESENTABLE,
         "broken/twice.json": FileFault.DUPLICATE_KEY,
+        "broken/alike.json": FileFault.DUPLICATE_KEY,
         "broken/unknown.json": FileFault.UNKNOWN_TYPE,
         "broken/bomb.yaml": FileFault.EXPANDS,
+        "broken/merges.yaml": FileFault.EXPANDS,
         "broken/loop.yaml": FileFault.EXPANDS,
         "broken/keys.yaml": FileFault.NOT_YAML,
         "broken/cut.yaml": FileFault.NOT_YAML,
@@ -181,6 +187,15 @@ async def test_broken_files_are_named_and_stop_nothing(tenant: Tenant, tmp_path:
         "Filters/good.json": "Filters/again.json.json",
         "broken/unknown.json": "#microsoft.graph.printer",
     }
+
+
+@pytest.mark.parametrize(
+    "text", ['!!int ""', '!!float ""', "!!bool maybe", "!!timestamp now", "!!map [a]"]
+)
+def test_yaml_whose_tags_do_not_fit_is_a_named_fault(text: str) -> None:
+    with pytest.raises(FileFaultError) as raised:
+        value_in(f"rule: {text}".encode(), is_yaml=True)
+    assert raised.value.fault is FileFault.NOT_YAML
 
 
 async def test_links_and_what_is_no_file_are_not_followed(tenant: Tenant, tmp_path: Path) -> None:
