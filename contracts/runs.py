@@ -73,6 +73,8 @@ class BegunRun(Payload):
     outcome: str | None = None
     # The run must have ended by then; set for owners.
     deadline_at: datetime | None = None
+    # Lanes end by then, so that what is read after them has time left; null: with the run.
+    lanes_end_at: datetime | None = None
     # How long an activity may be silent before Temporal gives its work to another worker.
     heartbeat_timeout_seconds: float = 40.0
     # What to read; empty for operations that do not read by lanes.

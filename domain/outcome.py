@@ -10,6 +10,7 @@ from enum import StrEnum
 from domain.counts import CountKey
 from domain.failures import Failure, merge_failures
 from domain.reasons import ReasonClass, normalize_reason_code, reason
+from domain.resource_types.registry import RESOURCE_TYPES
 from domain.runs import RunOutcome
 
 
@@ -83,9 +84,14 @@ class TypeResult:
 
     @property
     def has_effect(self) -> bool:
-        """Whether something of the type is in order now, be it the proof that it is empty."""
+        """Whether something of the type is in order now, be it the proof that it is empty.
+
+        That nothing is known to refer to objects of a type proves nothing of the tenant.
+        """
         done = self.captured + self.unchanged + self.deleted
-        return done > 0 or (self.is_clean and self.listing_complete)
+        entry = RESOURCE_TYPES.get(self.resource_type)
+        proves_empty = entry is None or not entry.by_reference
+        return done > 0 or (proves_empty and self.is_clean and self.listing_complete)
 
 
 _HARMLESS = frozenset({ReasonClass.SKIPPED, ReasonClass.NEUTRAL})

@@ -1,8 +1,9 @@
 """Backup of a tenant's configuration: scheduled, run now and retry are the same work.
 
 At most one heartbeating activity for each throttle lane reads the tenant, and one more then reads
-its context: what the versions refer to, and who changed them (decision 0005). Cursors and effects
-are in PostgreSQL, so the number of history events does not grow with the tenant (D11).
+its context: what the versions refer to, and who changed them (decision 0005). The lanes end a
+little before the run does, so that a type that fails for good leaves the context its time. Cursors
+and effects are in PostgreSQL, so the number of history events does not grow with the tenant (D11).
 """
 
 import asyncio
@@ -24,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
         OwnedRun,
     )
     from workflows.policies import DEADLINE_MARGIN, WORK_RETRY
-    from workflows.run_recording import record_run, remaining
+    from workflows.run_recording import record_run, remaining, until
 
 from datetime import timedelta
 
@@ -69,16 +70,18 @@ def _may_go_on(begun: BegunRun, broken: list[BaseException]) -> bool:
 
 def _read_lane(run: OwnedRun, begun: BegunRun, plan: LanePlan) -> "asyncio.Future[LaneResult]":
     heartbeat = timedelta(seconds=begun.heartbeat_timeout_seconds)
-    assert begun.deadline_at is not None  # noqa: S101 - an owner always has one
+    # A run that was begun before lanes had an end of their own has none.
+    ends_at = begun.lanes_end_at or begun.deadline_at
+    assert ends_at is not None  # noqa: S101 - an owner always has a deadline
     return workflow.start_activity_method(
         BackupActivities.read_lane,
         LaneCall(
             run=run,
             plan=plan,
-            deadline_at=begun.deadline_at,
+            deadline_at=ends_at,
             heartbeat_seconds=heartbeat.total_seconds(),
         ),
-        schedule_to_close_timeout=remaining(begun) + DEADLINE_MARGIN,
+        schedule_to_close_timeout=until(ends_at) + DEADLINE_MARGIN,
         heartbeat_timeout=heartbeat,
         retry_policy=WORK_RETRY,
         summary=f"{plan.lane}: {len(plan.resource_types)} resource types",

@@ -8,7 +8,7 @@ the sweep (D12).
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import (
@@ -153,4 +153,9 @@ def remaining(begun: BegunRun) -> timedelta:
     """Return the time until the run's deadline, never less than a second."""
     if begun.deadline_at is None:
         return timedelta(hours=1)
-    return max(begun.deadline_at - workflow.now(), timedelta(seconds=1))
+    return until(begun.deadline_at)
+
+
+def until(moment: datetime) -> timedelta:
+    """Return the time until a moment, never less than a second."""
+    return max(moment - workflow.now(), timedelta(seconds=1))

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.manifests import TypeManifest, set_hash
+from domain.resource_types.registry import RESOURCE_TYPES
 from domain.runs import RunOutcome
 from services.proofs.certificates import SetCertificates
 from storage import sets
@@ -39,7 +40,7 @@ async def write_backup_set(
     run = await sets.run_of_set(connection, run_id)
     of_run = await select_results(connection, run_id)
     results = [result for result in of_run if result["manifest_hash"] is not None]
-    if run is None or not any(_is_worth_keeping(result) for result in results):
+    if run is None or not _are_worth_keeping(results):
         return None
     now, new_id = stamp
     last = await sets.lock_chain(connection, run["tenant_id"])
@@ -72,8 +73,20 @@ def set_name(schedule_name: str | None, captured_at: datetime) -> str:
     return f"{schedule_name or 'Manual backup'} - {captured_at:%Y-%m-%d %H:%M}"
 
 
-def _is_worth_keeping(result: Row) -> bool:
-    return bool(result["listing_complete"] or result["captured"] or result["unchanged"])
+def _are_worth_keeping(results: Sequence[Row]) -> bool:
+    """Tell whether the results say anything of the tenant.
+
+    That nothing is known to refer to objects of a type says nothing, unless all there was to read
+    has been read.
+    """
+    is_whole = bool(results) and _status(results) == "completed"
+    return is_whole or any(_says_something(result) for result in results)
+
+
+def _says_something(result: Row) -> bool:
+    entry = RESOURCE_TYPES.get(result["resource_type"])
+    proves_empty = result["listing_complete"] and not (entry is not None and entry.by_reference)
+    return bool(proves_empty or result["captured"] or result["unchanged"])
 
 
 def _type_manifest(result: Row) -> TypeManifest:

@@ -41,6 +41,8 @@ from storage.run_lookup import find_run
 from storage.runs import Owner, RunRecord
 
 CANCELLED = "cancelled_by_operator"
+# Enough to read the groups of a large tenant with patience.
+_LONGEST_RESERVE = timedelta(minutes=10)
 
 
 class WrongWorkflowError(Exception):
@@ -176,12 +178,16 @@ class RunGate:
         operation_type = OperationType(run.type)
         is_backup = operation_type in BACKUP_TYPES
         types = selected_types(run) if is_backup else ()
+        context = context_plan(types, reads_events=self._policy.reads_events and is_backup)
+        working_time = self._policy.deadlines.of(operation_type)
+        deadline_at = run.started_at + working_time
         return BegunRun(
             verdict=BeginVerdict.OWNER,
-            deadline_at=run.started_at + self._policy.deadlines.of(operation_type),
+            deadline_at=deadline_at,
+            lanes_end_at=None if context is None else deadline_at - context_reserve(working_time),
             heartbeat_timeout_seconds=self._policy.heartbeat_timeout.total_seconds(),
             lanes=lane_plans(types),
-            context=context_plan(types, reads_events=self._policy.reads_events and is_backup),
+            context=context,
         )
 
     async def _end(
@@ -282,6 +288,14 @@ def context_plan(keys: Sequence[str], *, reads_events: bool) -> ContextPlan | No
     if not types and not reads_events:
         return None
     return ContextPlan(resource_types=types, reads_events=reads_events)
+
+
+def context_reserve(working_time: timedelta) -> timedelta:
+    """Return what the lanes leave of a run's time to its context.
+
+    A type that fails for good is tried until the lanes end; it must not cost the context as well.
+    """
+    return min(_LONGEST_RESERVE, working_time / 10)
 
 
 def _owner(run: OwnedRun, workflow_id: str) -> Owner:

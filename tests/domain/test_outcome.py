@@ -58,6 +58,15 @@ CASES = {
     "everything captured": ([complete(expected=3, captured=3)], RunOutcome.SUCCEEDED),
     "everything unchanged": ([complete(expected=3, unchanged=3)], RunOutcome.SUCCEEDED),
     "an empty tenant": ([complete(), complete()], RunOutcome.SUCCEEDED),
+    "all denied, and nothing refers to a group": (
+        [DENIED, complete(resource_type="group")],
+        RunOutcome.BLOCKED,
+    ),
+    "all denied, and one group was read": (
+        [DENIED, complete(resource_type="group", expected=1, captured=1)],
+        RunOutcome.PARTIALLY_SUCCEEDED,
+    ),
+    "nothing refers to a group": ([complete(resource_type="group")], RunOutcome.SUCCEEDED),
     "a skip with a named cause": (
         [
             complete(

@@ -1,6 +1,7 @@
 """Graph at its worst: what fails is named, nothing is called deleted that exists (D5, D10)."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ import pytest_asyncio
 
 from devstack.graph_service import PLANTED_SECRETS, GraphConfig, GraphService, Profile
 from domain.reasons import reason
+from graph.client import ClientSettings
+from graph.retry import RetryRules
 from storage.runs import RunRecord
 from tests.end_to_end.conftest import Run
 from tests.end_to_end.product import Product, history_of
@@ -49,6 +52,8 @@ COUNTS = {
 }
 # Twice what the rest of the tenant takes on a slow machine.
 DEADLINE = "20s"
+# So patient is a client where a type fails for good.
+PATIENCE = ClientSettings(rules=RetryRules(tries=2, first_backoff=0.05, longest_wait=0.3))
 # As Intune words it (api.md d.4).
 NO_SCOPE = (
     "Application is not authorized to perform this operation. Application must have one of the"
@@ -263,6 +268,39 @@ async def test_pause_beyond_the_deadline_ends_the_type_at_once(hurried_product: 
     assert run.completed_at is not None
     assert failures_of(run) == {"namedLocation": "provider_throttled"}
     assert (run.completed_at - run.started_at).total_seconds() < 5
+
+
+@pytest.mark.long
+async def test_type_that_fails_for_good_leaves_the_context_its_time(
+    run_product: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve = timedelta(seconds=6)
+    monkeypatch.setattr("services.runs.run_gate.context_reserve", lambda _time: reserve)
+    monkeypatch.setattr("services.backups.lane_reading.OUTAGE_PAUSE", timedelta(seconds=0.3))
+    counts = COUNTS | {"groups": 30}
+    config = GraphConfig(profile=Profile.NONE, tenants=1, budget_scale=0, counts=counts)
+    async with run_product(config, TENANTOPS_BACKUP_DEADLINE="10s") as product:
+        product.services.access.patience = PATIENCE
+        fault(product.graph, "termsAndConditions", kind="status", status=500)
+
+        run = await product.backup("scopeTag", "termsAndConditions", "caPolicy")
+
+        assert failures_of(run) == {"termsAndConditions": "provider_server_error"}
+        group = (await results_of(product, run))["group"]
+        assert group["listing_complete"]
+        assert group["captured"] == group["expected"] > 0
+
+
+async def test_right_to_read_groups_alone_leaves_a_backup_blocked(run_product: Run) -> None:
+    config = GraphConfig(profile=Profile.NONE, tenants=1, budget_scale=0, counts=COUNTS)
+    async with run_product(config) as product:
+        product.graph.control.set_permissions(0, "read", ["Group.Read.All"])
+
+        run = await product.backup("filter", "scopeTag")
+
+        assert (await results_of(product, run))["group"]["listing_complete"]
+        assert run.outcome == "blocked"
+        assert "backup_set_id" not in run.context
 
 
 @pytest.mark.long

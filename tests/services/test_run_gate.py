@@ -1,5 +1,6 @@
 """What a workflow is told when it asks to begin, and while it waits for its turn."""
 
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.admission import AdmissionCall
 from contracts.runs import BeginCall, BeginVerdict, OwnedRun
 from domain.runs import RunOutcome, RunStatus
+from services.runs.run_gate import context_reserve
 from storage.run_lookup import find_run
 from storage.runs import RunRecord
 from storage.tables import operation_runs
@@ -22,9 +24,11 @@ async def ground(engine: AsyncEngine) -> Ground:
     return await add_ground(engine)
 
 
-async def admitted(desk: Desk, ground: Ground) -> tuple[RunRecord, BeginCall]:
+async def admitted(
+    desk: Desk, ground: Ground, resource_type: str = "filter"
+) -> tuple[RunRecord, BeginCall]:
     """Return a new backup, and the question of its workflow."""
-    request = ground.request("backup_schedule.run_now", {"policy_types": ["filter"]})
+    request = ground.request("backup_schedule.run_now", {"policy_types": [resource_type]})
     call = AdmissionCall(request=request, default_key=str(uuid4()))
     run_id = (await desk.admission.admit_call(call)).decision.operation_run_id
     assert run_id is not None
@@ -82,3 +86,31 @@ async def test_run_that_ended_while_it_waited_is_told_when_it_begins(
     assert await gate.ahead_of(call.run, run.workflow_id, attempt=1) is None
     begun = await gate.begin(call, run.workflow_id)
     assert (begun.verdict, begun.outcome) == (BeginVerdict.NOT_OWNER, RunOutcome.CANCELLED)
+
+
+async def test_lanes_end_before_the_run_if_groups_are_read_after_them(
+    desk: Desk, ground: Ground
+) -> None:
+    run, call = await admitted(desk, ground, "scopeTag")
+
+    begun = await gate_of(desk).begin(call, run.workflow_id)
+    again = await gate_of(desk).begin(call, run.workflow_id)
+
+    assert begun.context is not None
+    assert begun.deadline_at is not None
+    assert begun.lanes_end_at == begun.deadline_at - timedelta(minutes=10)
+    assert again == begun
+
+
+async def test_lanes_end_with_the_run_if_nothing_is_read_after_them(
+    desk: Desk, ground: Ground
+) -> None:
+    run, call = await admitted(desk, ground)
+
+    begun = await gate_of(desk).begin(call, run.workflow_id)
+
+    assert (begun.context, begun.lanes_end_at) == (None, None)
+
+
+def test_reserve_of_a_short_run_is_a_tenth_of_it() -> None:
+    assert context_reserve(timedelta(minutes=5)) == timedelta(seconds=30)
