@@ -14,7 +14,7 @@ import typer
 from commands.errors import EXIT_FAILED, InputError
 from commands.options import JsonOption, examples
 from commands.session import conduct, quiet_libraries
-from commands.views.screen import Screen
+from commands.views.screen import Screen, counted
 
 if TYPE_CHECKING:
     from commands.trial_orders import TrialOrder
@@ -112,7 +112,7 @@ def _open_folder(place: Path) -> "TrialFolder":
     try:
         return open_folder(place)
     except (TrialFolderError, TrialStateError) as error:
-        problem, _, mend = str(error).partition("; ")
+        problem, _, mend = str(error).rpartition("; ")
     raise InputError("FOLDER", problem, mend)
 
 
@@ -135,7 +135,7 @@ async def _read(screen: Screen, folder: "TrialFolder", order: "TrialOrder") -> "
             # What fails later belongs to a type, and is in the report.
             failure: Exception = sign_in_refusal(error)
         except TrialFolderError as error:
-            problem, _, mend = str(error).partition("; ")
+            problem, _, mend = str(error).rpartition("; ")
             failure = InputError("FOLDER", problem, mend)
     raise failure
 
@@ -170,7 +170,7 @@ class _Watching:
         """Show how far the reading is."""
         from commands.views.run_views import ProgressView
 
-        self._view = ProgressView(f"Reading: {objects} objects", types_done, types_total)
+        self._view = ProgressView(f"Reading: {counted(objects, 'object')}", types_done, types_total)
         if self._display is not None:
             self._display.update(self._view)
 

@@ -21,6 +21,7 @@ _NEXT: Final = f"{_OWN}/next"
 _OWNER_ONLY: Final = 0o700
 _FILE_MODE: Final = 0o600
 _KEY_BYTES: Final = 32
+_AWAY: Final = "move it away, or name a new folder"
 
 
 class TrialFolderError(Exception):
@@ -48,6 +49,8 @@ class TrialFolder:
         try:
             self._recover()
             self.state = self._read_state(root / STATE)
+            if self.state is not None:
+                self._check_places(self.state)
         except BaseException:
             self.close()
             raise
@@ -85,8 +88,7 @@ class TrialFolder:
 
     def publish(self, state: TrialState) -> None:
         """Make the staged files and the state those of the folder; files of no object go."""
-        for parent in {(self.root / path).parent for path in state.files()}:
-            _check_parent(parent)
+        self._check_places(state)
         self._next.mkdir(mode=_OWNER_ONLY, exist_ok=True)
         partial = self._next / f"{STATE}.partial"
         _write(partial, json.dumps(state.to_json(), indent=1, ensure_ascii=False).encode())
@@ -101,9 +103,20 @@ class TrialFolder:
             state = self._read_state(self._next / STATE)
             assert state is not None  # noqa: S101 - it exists
             self.state = self._read_state(self.root / STATE)
+            self._check_places(state)
             self._apply(state)
             self.recovered = True
         shutil.rmtree(self._next, ignore_errors=True)
+
+    def _check_places(self, state: TrialState) -> None:
+        """Raise TrialFolderError if something else stands where a file of the state belongs."""
+        paths = [self.root / path for path in sorted(state.files())]
+        for parent in {path.parent: None for path in paths}:
+            _check_parent(parent)
+        for path in paths:
+            if path.is_dir() and not path.is_symlink():
+                place = path.relative_to(self.root)
+                raise TrialFolderError(f"has a folder where a file belongs, {place}; {_AWAY}")
 
     def _apply(self, state: TrialState) -> None:
         wanted = state.files()
@@ -185,7 +198,9 @@ def _write(target: Path, content: bytes) -> None:
 
 def _check_parent(parent: Path) -> None:
     if parent.is_symlink():
-        raise TrialFolderError("leads elsewhere by a symbolic link; name another one")
+        raise TrialFolderError(f"leads elsewhere by a symbolic link, {parent.name}; {_AWAY}")
+    if parent.exists() and not parent.is_dir():
+        raise TrialFolderError(f"has a file where a folder belongs, {parent.name}; {_AWAY}")
 
 
 def _make_parent(target: Path) -> None:

@@ -143,6 +143,33 @@ def test_folder_of_a_type_that_leads_elsewhere_is_refused(tmp_path: Path) -> Non
     assert list(elsewhere.iterdir()) == []
 
 
+@pytest.mark.parametrize("obstacle", ["things", "things/a.json"])
+def test_something_else_in_a_file_s_place_is_named_before_anything_is_read(
+    tmp_path: Path, obstacle: str
+) -> None:
+    write(tmp_path, a="1")
+    (tmp_path / "things" / "a.json").unlink()
+    if obstacle == "things":
+        (tmp_path / "things").rmdir()
+        (tmp_path / "things").write_text("mine")
+    else:
+        (tmp_path / obstacle).mkdir()
+    with pytest.raises(TrialFolderError, match=f"belongs, {obstacle}; move it away"):
+        open_folder(tmp_path)
+
+
+def test_something_else_in_a_file_s_place_stops_no_later_call(tmp_path: Path) -> None:
+    write(tmp_path, a="1")
+    obstacle = tmp_path / "things" / "b.json"
+    obstacle.mkdir()
+    with pytest.raises(TrialFolderError, match=r"belongs, things/b\.json"):
+        write(tmp_path, a="2", b="1")
+    assert known(tmp_path) == {"a": "1"}
+    obstacle.rmdir()
+    write(tmp_path, a="2", b="1")
+    assert held(tmp_path) == {"a": "2", "b": "1"}
+
+
 def test_move_that_fails_half_way_is_finished_by_the_next_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
