@@ -52,17 +52,33 @@ def trial_order(wishes: Wishes, former: TrialState | None) -> TrialOrder:
         raise InputError("--tenant", "is no id and no domain", "give one, or leave it out")
     if not _GUID.fullmatch(wishes.client_id):
         raise InputError("--client-id", "is no id of an app", "give one, or leave it out")
-    cloud = wishes.cloud or (None if former is None else former.cloud)
+    wanted = wishes.cloud or (None if former is None else former.cloud)
+    cloud = parse_cloud(wanted, is_custom=settings.is_custom_cloud)
+    if former is not None:
+        _refuse_mixing(wishes, cloud, former)
     tenant = wishes.tenant or (_ANY_TENANT if former is None else former.entra_tenant_id)
     proxy = settings.http_proxy
     request = TrialRequest(
-        endpoint=_endpoint(settings, parse_cloud(cloud, is_custom=settings.is_custom_cloud)),
+        endpoint=_endpoint(settings, cloud),
         identity=AppIdentity(tenant, wishes.client_id.lower()),
         types=_chosen(wishes.types),
         deadline=settings.backup_deadline,
         proxy=None if proxy is None else proxy.get_secret_value(),
     )
     return TrialOrder(request, _budgets(settings))
+
+
+def _refuse_mixing(wishes: Wishes, cloud: Cloud, former: TrialState) -> None:
+    """Refuse what cannot be the folder's tenant, before anybody signs in.
+
+    A domain says who it is only then.
+    """
+    mend = "name another folder, or leave it out"
+    if cloud.value != former.cloud:
+        raise InputError("--cloud", f"the folder holds a tenant of {former.cloud}", mend)
+    named = wishes.tenant or ""
+    if _GUID.fullmatch(named) and named.lower() != former.entra_tenant_id:
+        raise InputError("--tenant", f"the folder holds {former.entra_tenant_id}", mend)
 
 
 def _chosen(types: str | None) -> Sequence[ResourceType]:

@@ -35,7 +35,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptio
 @app.command(
     epilog=examples(
         "tenantops try",
-        "tenantops try ./contoso --types settingsCatalog,conditionalAccessPolicy",
+        "tenantops try ./contoso --types settingsCatalog,caPolicy",
         "tenantops try ./contoso --tenant contoso.onmicrosoft.com --allow-partial --json",
     )
 )

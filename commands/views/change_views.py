@@ -109,7 +109,7 @@ def difference_lines(differences: "Iterable[Change]") -> list[Text]:
 
 def _detailed(change: "ObjectChange", differences: "Sequence[Change]", author: str | None) -> Text:
     style = _STYLES.get(change.change, "")
-    name = change.name or change.object_id
+    name = _cut(change.name or change.object_id)
     lines = [styled(f"{change.change.replace('_', ' ')}: {change.resource_type} · {name}", style)]
     if author is not None:
         lines.append(styled(f"  by {author}", "dim"))

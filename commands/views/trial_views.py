@@ -53,6 +53,9 @@ _MENDS: Mapping[ProviderReason, str] = {
         "leave types out with --types, because this cloud may not know a permission that they "
         "need, or name another app with --client-id"
     ),
+    ProviderReason.UNAVAILABLE: (
+        "check the network, --cloud and, where there is a proxy, TENANTOPS_HTTP_PROXY"
+    ),
     ProviderReason.TLS: "name the certificate authorities to trust in TENANTOPS_CA_BUNDLE",
 }
 _USUAL_MEND = "try again later"
@@ -107,8 +110,19 @@ def trial_parts(place: Path, report: "TrialReport") -> list[RenderableType]:
     """Return what a person reads of one call."""
     total = sum(_objects(of_type) for of_type in report.types)
     head = f"{counted(total, 'object')} of tenant {report.entra_tenant_id} in {place}."
-    rows = [_row(of_type) for of_type in report.types]
-    return [head, *_changes(report), table(_COLUMNS, rows), styled(_MORE, "dim")]
+    # The changes come last: nobody should have to look for them above a table of sixty rows.
+    return [styled(head, ""), *_tables(report), *_changes(report), styled(_MORE, "dim")]
+
+
+def _tables(report: "TrialReport") -> Iterator[RenderableType]:
+    """Return the types: those without objects, read whole, in one sentence."""
+    empty = [one for one in report.types if one.is_whole and not _objects(one)]
+    rows = [_row(of_type) for of_type in report.types if of_type not in empty]
+    if rows:
+        yield table(_COLUMNS, rows)
+    if empty:
+        keys = ", ".join(of_type.result.resource_type for of_type in empty)
+        yield styled(f"Read whole and without objects: {keys}.\n", "dim")
 
 
 def _changes(report: "TrialReport") -> Iterator[RenderableType]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from commands.reference import PAGE, leaves, page
 from commands.tree import PURPOSES, Command, root
+from domain.resource_types.registry import RESOURCE_TYPES
 
 HEAVY = {"sqlalchemy", "asyncpg", "temporalio", "pydantic", "azure", "aiohttp", "cryptography"}
 WITHOUT_JSON = {"tenantops worker", "tenantops dev"}
@@ -38,6 +40,13 @@ def test_help_of_every_group_is_what_the_root_says(name: str) -> None:
     assert result.exit_code == 0
     listed = CliRunner().invoke(root(), ["--help"], terminal_width=200).output
     assert PURPOSES[name] in " ".join(listed.replace("│", " ").split())
+
+
+def test_types_in_examples_are_types_of_the_registry() -> None:
+    named = {
+        key for keys in re.findall(r"--types (\S+)", PAGE.read_text()) for key in keys.split(",")
+    }
+    assert named - {"KEYS`", "all"} <= RESOURCE_TYPES.keys()
 
 
 def test_reference_page_equals_the_tree() -> None:

@@ -219,6 +219,43 @@ async def test_folder_of_another_tenant_is_refused(visit: Visit) -> None:
     assert "another tenant" in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        (("--tenant", "11111111-2222-3333-4444-555555555555"), "--tenant"),
+        (("--cloud", "china"), "--cloud"),
+    ],
+)
+async def test_what_cannot_be_the_tenant_of_the_folder_is_refused_before_anybody_signs_in(
+    visit: Visit, arguments: tuple[str, ...], field: str
+) -> None:
+    await visit("--types", "scopeTag")
+    visit.decide = lambda _code: None
+    error = (await visit.json("--types", "scopeTag", *arguments, code=2))["error"]
+    assert error["field"] == field
+    assert "the folder holds" in error["message"]
+
+
+async def test_service_out_of_reach_says_what_to_check(visit: Visit) -> None:
+    visit.shell.variables["TENANTOPS_AUTHORITY_HOST"] = "https://127.0.0.1:9"
+    error = (await visit.json("--types", "filter", code=1))["error"]
+    assert error["reason_code"] == "provider_unavailable"
+    assert "check the network" in error["message"]
+
+
+async def test_changes_stand_below_the_types_and_empty_types_in_one_sentence(
+    visit: Visit,
+) -> None:
+    visit.control.clear_collection(visit.tenant, "/deviceManagement/deviceCategories")
+    await visit("--types", "filter,deviceCategory")
+    first = visit.control.object_ids(visit.tenant, FILTERS)[0]
+    visit.control.update_object(visit.tenant, FILTERS, first, {"displayName": "n" * 1000})
+    shown = await visit("--types", "filter,deviceCategory")
+    assert shown.index(" filter ") < shown.index("1 change since the last call:")
+    assert "Read whole and without objects: deviceCategory." in shown
+    assert "n" * 121 not in shown
+
+
 async def test_nothing_secret_is_on_the_screen_or_in_the_folder_s_state(visit: Visit) -> None:
     path = "/deviceManagement/roleScopeTags"
     visit.control.add_fault(path=path, kind="hostile", status=400, code="BadRequest")
