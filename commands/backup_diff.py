@@ -8,7 +8,7 @@ import typer
 
 from commands.backup_history import known_type, the_object
 from commands.errors import EXIT_FAILED, CommandError, InputError
-from commands.finding.set_finding import find_set
+from commands.finding.set_finding import backup_before, find_set
 from commands.options import (
     JsonOption,
     TenantOfSetOption,
@@ -83,8 +83,8 @@ def diff(
         list[str] | None,
         typer.Argument(
             metavar="[SET] [SET]",
-            help="Backup sets, by id, start of id or `latest`. One alone is compared with the set "
-            "before it; of two the older comes first, whatever their order.",
+            help="Backup sets, by id, start of id or `latest`. One alone is compared with "
+            "the backup before it; of two the older comes first, whatever their order.",
             show_default=False,
         ),
     ] = None,
@@ -212,9 +212,9 @@ async def _pair(
             raise InputError("SET", "is of another tenant", mend)
         older, newer = sorted((found, other), key=lambda entry: entry.sequence)
         return older, newer
-    if found.previous_set_id is None:
+    before = await backup_before(session, found.tenant_id, found.sequence)
+    if before is None:
         raise InputError("SET", "is the first one", "give two sets, or --live")
-    before, _ = await session.services.backup_sets.show(found.workspace_id, found.previous_set_id)
     return before, found
 
 

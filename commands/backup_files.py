@@ -7,6 +7,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from commands.errors import CommandError, InputError
+from commands.finding.object_finding import find_object
 from commands.finding.set_finding import find_set
 from commands.options import (
     JsonOption,
@@ -36,7 +37,7 @@ app = command_group("Write backup sets as files, and read files as backup sets."
     epilog=examples(
         "tenantops backup export latest ./contoso",
         "tenantops backup export latest ./contoso-git --update",
-        "tenantops backup export 01934c2a ./one --object filter/0f5c8f62-6a3e-4a3b-8f5e-0d1c2b3a",
+        "tenantops backup export 01934c2a ./one --object filter/0f5c8f62",
     ),
 )
 def export(
@@ -50,7 +51,11 @@ def export(
     types: OnlyTypesOption = None,
     objects: Annotated[
         list[str] | None,
-        typer.Option("--object", metavar="TYPE/ID", help="Only this object; may be repeated."),
+        typer.Option(
+            "--object",
+            metavar="TYPE/ID",
+            help="Only this object, by its type and id, start of id or name; may be repeated.",
+        ),
     ] = None,
     update: Annotated[
         bool,
@@ -67,15 +72,16 @@ def export(
 
     async def work(session: Session) -> None:
         selected = checked_types(types, list(RESOURCE_TYPES), "--types")
-        wanted = None if not objects else [_object_named(text) for text in objects]
+        named = [_object_named(text) for text in objects or ()]
         found, _ = await find_set(session, set_, tenant)
+        wanted = [(key, await find_object(session, found, key, text)) for key, text in named]
         with FileProgress(session.screen, "Exporting") as progress:
             report = await session.services.exports.export(
                 found.workspace_id,
                 found.id,
                 folder,
                 resource_types=selected,
-                objects=wanted,
+                objects=wanted or None,
                 update=update,
                 on_progress=progress.show,
             )

@@ -61,7 +61,11 @@ NamedTenant = Annotated[
     str, typer.Argument(metavar="TENANT", help="Tenant, by name, id or start of id.")
 ]
 SetArgument = Annotated[
-    str, typer.Argument(metavar="SET", help="Backup set, by id, start of id or `latest`.")
+    str,
+    typer.Argument(
+        metavar="SET",
+        help="Backup set, by id, start of id or `latest`: the newest that was not imported.",
+    ),
 ]
 OnlyTypesOption = Annotated[
     str | None,

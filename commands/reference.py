@@ -17,7 +17,8 @@ _INTRODUCTION = """\
 Written by `python -m commands.reference`; a test holds it equal to the command tree.
 
 - Every command but `worker` and `dev` takes `--json`: one JSON document on stdout and nothing else
-  there. Progress, notes and errors go to stderr; an error is a document too, under `error`.
+  there. Progress, notes and errors go to stderr; an error is a document too, under `error`, unless
+  the result stands there already.
 - Exit codes: 0 good, 1 something failed (also a run that was waited for and did not succeed),
   2 wrong usage or input, 130 left with Ctrl-C. Leaving never touches a run.
 - Workspaces, tenants, connections, schedules and principals are named by name, id or the start of

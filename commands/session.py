@@ -122,7 +122,7 @@ def set_up_actor() -> "Actor":
 def execute(work: Callable[[Session], Awaitable[None]], options: Options) -> None:
     """Run a command to its end; errors become one line and an exit code.
 
-    With `--json` the error is the one document on stdout as well.
+    With `--json` the error is the one document on stdout as well, unless the result is there.
     """
     screen = Screen(as_json=options.as_json)
 
@@ -153,7 +153,7 @@ def conduct(work: Callable[[], None], screen: Screen, interrupt_note: str = "Int
     except Exception as error:  # noqa: BLE001 - the last place where anybody can explain it
         explanation = explain(error)
         screen.complain(explanation.message)
-        if screen.as_json:
+        if screen.as_json and not screen.has_shown:
             sys.stdout.write(json_text(explanation.to_json()))
         raise typer.Exit(explanation.exit_code) from None
 

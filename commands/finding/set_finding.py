@@ -1,4 +1,8 @@
-"""Finding a backup set by its id, the start of it, or as the latest one of its tenant."""
+"""Finding a backup set by its id, the start of it, or as the latest one of its tenant.
+
+An imported set is never the latest one: what is compared, proven or exported by that word is what a
+backup read.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -45,13 +49,23 @@ async def find_run_or_set(session: Session, wanted: str, tenant: str | None) -> 
     return detail.run.id, detail.run.tenant_id
 
 
+async def backup_before(
+    session: Session, tenant_id: UUID, sequence: int | None = None
+) -> "BackupSet | None":
+    """Return the newest set of a tenant that a backup made, below `sequence` if that is given."""
+    from services.sets.backup_sets import IMPORTED
+
+    found = (entry async for entry in _sets_of(session, tenant_id, sequence))
+    return await anext((entry async for entry in found if entry.origin != IMPORTED), None)
+
+
 async def _set_id(session: Session, wanted: str, tenant: str | None) -> UUID:
     if wanted == LATEST:
         found = await session.tenant(tenant, "--tenant")
-        listed = await session.services.backup_sets.list_sets(found.workspace_id, found.id, limit=1)
-        if not listed:
-            raise InputError("SET", "there is none yet", "run `tenantops backup run` first")
-        return listed[0].id
+        latest = await backup_before(session, found.id)
+        if latest is None:
+            raise InputError("SET", "there is no backup yet", "run `tenantops backup run` first")
+        return latest.id
     try:
         return UUID(wanted)
     except ValueError:
@@ -75,10 +89,17 @@ async def _sets(session: Session, tenant: str | None) -> "AsyncIterator[BackupSe
     else:
         tenants = [await session.tenant(tenant, "--tenant")]
     for entry in tenants:
-        before: int | None = None
-        while page := await session.services.backup_sets.list_sets(
-            home.id, entry.id, before=before, limit=_PAGE
-        ):
-            for found in page:
-                yield found
-            before = page[-1].sequence
+        async for found in _sets_of(session, entry.id):
+            yield found
+
+
+async def _sets_of(
+    session: Session, tenant_id: UUID, before: int | None = None
+) -> "AsyncIterator[BackupSet]":
+    home = await session.workspace()
+    while page := await session.services.backup_sets.list_sets(
+        home.id, tenant_id, before=before, limit=_PAGE
+    ):
+        for found in page:
+            yield found
+        before = page[-1].sequence

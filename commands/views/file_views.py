@@ -76,7 +76,8 @@ def import_parts(report: "ImportReport") -> list[RenderableType]:
         parts.append(table(("Not imported", "Reason", "About"), rows))
     parts += [styled(f"Differs from its export: {path}", "yellow") for path in report.altered]
     if report.others:
-        parts.append(styled(f"{counted(len(report.others), 'file')} that are no documents.", "dim"))
+        said = f"Passed over {counted(len(report.others), 'file')} of other kinds."
+        parts.append(styled(said, "dim"))
     if report.made_up_ids:
         said = f"{counted(report.made_up_ids, 'object')} had no id and got one of their own."
         parts.append(styled(said, ""))

@@ -56,6 +56,8 @@ class Screen:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
+        # With JSON: whether the one document on stdout is out.
+        self.has_shown = False
 
     @cached_property
     def out(self) -> Console:
@@ -73,6 +75,7 @@ class Screen:
         """Print the document as JSON, or what `render` makes for people."""
         if self.as_json:
             sys.stdout.write(json_text(document))
+            self.has_shown = True
             return
         for part in render():
             self._print(part)
@@ -118,6 +121,9 @@ def plain(value: Any) -> Any:
         return [plain(entry) for entry in value]
     if isinstance(value, timedelta):
         return value.total_seconds()
+    if isinstance(value, str):
+        # Names of files may hold bytes that are no text.
+        return value if value.isascii() else value.encode(errors="backslashreplace").decode()
     # The driver of PostgreSQL has a UUID of its own, which JSON does not know.
     return str(value) if isinstance(value, UUID) else value
 

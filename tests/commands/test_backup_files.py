@@ -1,6 +1,7 @@
 """Sets to files and back from the command line, with a worker and a local Graph."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,9 @@ async def test_single_object_is_exported(
     wanted = object_ids(tmp_path / "all")[0]
     one = ("backup", "export", backup["id"], str(tmp_path / "one"), "--object")
     assert (await office.json(*one, f"filter/{wanted}"))["file_count"] == 1
+    assert (
+        await office.json(*one[:-2], str(tmp_path / "start"), "--object", f"filter/{wanted[:8]}")
+    )["file_count"] == 1
     for wrong in ("filter", f"filters/{wanted}", "filter/", "filter/none"):
         await office(*one, wrong, code=2)
 
@@ -78,6 +82,12 @@ async def test_imported_set_is_listed_shown_verified_and_exported_alike(
     )
     assert "import" in (await office("backup", "sets", "Tenant 0", "-n", "1")).stdout
     assert "import" in (await office("backup", "show", report["backup_set_id"])).stdout
+    # An imported set is no backup: nothing is measured by it unasked.
+    latest = (await office.json("backup", "show", "latest", "-t", "Tenant 0"))["set"]
+    assert (latest["id"], latest["origin"]) == (backup["id"], "backup")
+    await office("backup", "certificate", "latest", "-t", "Tenant 0")
+    only = await office("backup", "diff", "latest", "-t", "Tenant 0", code=2)
+    assert "SET: is the first one" in only.stderr
     assert (await office.json("backup", "verify"))["problems"] == []
     refused = await office("backup", "changes", report["backup_set_id"], code=2)
     assert "was imported" in refused.stderr
@@ -96,6 +106,13 @@ async def test_import_names_what_it_could_not_take(office: Terminal, tmp_path: P
     assert "not json" in result.stdout or "not_json" in result.stdout
     assert "1 object had no id" in result.stdout
     assert "1 file not imported" in result.stderr
+    # One document, whatever the exit code.
+    (tmp_path / "Filters" / os.fsdecode(b"cut\xff.json")).write_text("{")
+    listed = await office.json("backup", "import", str(tmp_path), "-t", "Tenant 0", code=1)
+    assert [entry["path"] for entry in listed["broken"]] == [
+        "Filters/cut.json",
+        "Filters/cut\\udcff.json",
+    ]
     for wrong in (tmp_path / "absent", tmp_path / "Filters" / "a.json"):
         refused = await office("backup", "import", str(wrong), "-t", "Tenant 0", code=2)
         assert "FOLDER: the folder to import is no folder" in refused.stderr
