@@ -69,9 +69,8 @@ _PEOPLE: Final = (
 def assignments_of(document: Document) -> list[Assignment]:
     """Return the assignments in document order; what has another shape is none."""
     rows = document.get("assignments")
-    found = [_assignment(row) for row in rows or () if isinstance(row, Mapping)] if isinstance(
-        rows, list
-    ) else []  # fmt: skip
+    listed = rows if isinstance(rows, list) else []
+    found = [_assignment(row) for row in listed if isinstance(row, Mapping)]
     return [*(entry for entry in found if entry is not None), *_conditional(document)]
 
 
