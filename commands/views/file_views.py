@@ -56,6 +56,7 @@ def import_document(report: "ImportReport") -> dict[str, Any]:
         "objects": report.objects,
         "made_up_ids": report.made_up_ids,
         "equal_to": report.equal_to,
+        "is_foreign": report.is_foreign,
         "broken": report.broken,
         "altered": report.altered,
         "others": report.others,
@@ -81,6 +82,8 @@ def import_parts(report: "ImportReport") -> list[RenderableType]:
     if report.made_up_ids:
         said = f"{counted(report.made_up_ids, 'object')} had no id and got one of their own."
         parts.append(styled(said, ""))
+    if report.is_foreign:
+        parts.append(styled("The folder is an export of another tenant.", "yellow"))
     if report.equal_to is not None:
         parts.append(styled(f"Equal to the imported set {report.equal_to}.", ""))
     if report.backup_set_id is not None:

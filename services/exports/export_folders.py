@@ -84,6 +84,10 @@ class ExportFolder:
             self.written += 1
         return hashlib.sha256(content).hexdigest()
 
+    def has(self, path: str) -> bool:
+        """Whether a file is there."""
+        return (self._root / path).is_file()
+
     @_explained
     def old_names(self, folder: str) -> list[tuple[str, str]]:
         """Return files of objects that lie in a type's folder: path, and the object's digest.

@@ -57,12 +57,13 @@ class FolderFindings:
     """What reading a folder found besides objects; grows while it is read.
 
     `altered` are files that differ from the hash in the index of their export, `others` files that
-    are no documents.
+    are no documents. `exported_tenant` is whose export it is by its own index.
     """
 
     broken: list[BrokenFile] = field(default_factory=list)
     altered: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    exported_tenant: str | None = None
 
 
 class ExportedFolder:
@@ -81,6 +82,8 @@ class ExportedFolder:
         found = contents_of(self._folder)
         index = self._own_index(found)
         self._index = _entries(index or {})
+        of_tenant = (index or {}).get("tenant_id")
+        self.findings.exported_tenant = of_tenant if isinstance(of_tenant, str) else None
         decoded = {path for entry in self._index.values() for path in entry.decoded}
         self.findings.broken += found.broken
         self.findings.others += [path for path in found.others if path not in decoded]

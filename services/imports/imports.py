@@ -44,7 +44,8 @@ class ImportReport:
     `backup_set_id` is None when nothing in it was an object. `objects` counts by resource type,
     `made_up_ids` those without an id of their own. `altered` files differ from what their export
     says of them and were imported as they are now; `others` are no documents. `equal_to` is an
-    earlier imported set of the same objects and versions.
+    earlier imported set of the same objects and versions. `is_foreign` tells that the folder is an
+    export of another tenant, which is fine for comparing the two.
     """
 
     backup_set_id: UUID | None
@@ -56,6 +57,7 @@ class ImportReport:
     altered: Sequence[str]
     others: Sequence[str]
     equal_to: UUID | None
+    is_foreign: bool
 
 
 @dataclass
@@ -128,6 +130,7 @@ class SetImporter:
             altered=source.findings.altered,
             others=source.findings.others,
             equal_to=equal_to,
+            is_foreign=source.findings.exported_tenant not in {None, str(tenant_id)},
         )
 
     async def _store(

@@ -309,7 +309,7 @@ def _files_in(index: Mapping[str, Any]) -> dict[str, Any]:
 def _finish(export: _Export, types: list[SetType], rest: Mapping[str, Any]) -> None:
     covered = {of_set.resource_type for of_set in types}
     for path, entry in _files_in(export.earlier).items():
-        if entry.get("resource_type") not in covered:
+        if entry.get("resource_type") not in covered and export.target.has(path):
             export.kept[path] = entry
     files = sorted(export.files, key=lambda file: file.path)
     index = index_of(export.shown, types, files, export.kept, rest)

@@ -220,6 +220,16 @@ async def test_files_stay_while_nothing_proves_that_their_objects_are_gone(
     assert (tmp_path / report.kept[0]).exists()
 
 
+async def test_file_that_somebody_removed_is_not_said_to_be_kept(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    _, first = await tenant.back_up(items(2))
+    report = await export(exporter, tenant, first, tmp_path)
+    (tmp_path / report.files[0].path).unlink()
+    kept = await updated(exporter, tenant, first, tmp_path, resource_types=["scopeTag"])
+    assert kept.kept == [report.files[1].path]
+
+
 async def test_file_of_an_object_that_could_not_be_read_stays(
     tenant: Tenant, exporter: SetExporter, tmp_path: Path
 ) -> None:

@@ -397,6 +397,17 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
+async def test_export_of_another_tenant_is_said_to_be_one(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
+    other = await add_tenant(tenant.engine)
+    _, set_id = await other.back_up(items(1))
+    assert set_id is not None
+    await exporter.export(other.tenancy.workspace_id, set_id, tmp_path)
+    assert (await imported(tenant, tmp_path)).is_foreign
+    assert not (await imported(other, tmp_path)).is_foreign
+
+
 async def test_altered_and_missing_files_of_an_own_export_are_named(
     tenant: Tenant, exporter: SetExporter, tmp_path: Path
 ) -> None:
