@@ -168,6 +168,7 @@ async def test_values_that_a_reading_app_cannot_get_are_listed_by_object(
     assert all(place.startswith("/") for place in places)
 
 
+@pytest.mark.long
 async def test_object_that_the_set_does_not_hold_is_said_to_be_missing(
     shared_product: Product,
 ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
@@ -199,6 +200,7 @@ async def test_groups_that_may_not_be_read_are_incomplete_and_stay_known(
     assert (await results_of(product, again))["group"]["unchanged"] == 3
 
 
+@pytest.mark.long
 async def test_type_that_cannot_be_read_makes_no_group_vanish(shared_product: Product) -> None:
     product, graph = shared_product, shared_product.graph
     one = groups_of(graph)[4]
@@ -236,6 +238,7 @@ async def test_object_with_more_assignments_than_a_page_is_read_whole(
 CONFIGURATIONS = "/deviceManagement/configurationPolicies"
 
 
+@pytest.mark.long
 async def test_assignment_of_a_policy_set_is_kept_with_its_source(shared_product: Product) -> None:
     product, graph = shared_product, shared_product.graph
     first = ids_of(graph, SCRIPT)[0]
@@ -262,6 +265,7 @@ ONE_SET = "0d0e8a9e-0000-4000-8000-0000000005e1"
 ANOTHER_SET = "0d0e8a9e-0000-4000-8000-0000000005e2"
 
 
+@pytest.mark.long
 async def test_contents_of_an_older_extraction_are_caught_up_when_they_are_seen_again(
     shared_product: Product,
 ) -> None:

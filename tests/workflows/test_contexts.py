@@ -77,6 +77,7 @@ async def test_context_that_breaks_leaves_the_lanes_results(
     assert "planted" not in str(run)
 
 
+@pytest.mark.long
 async def test_context_is_read_although_a_lane_broke(
     product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +118,7 @@ async def test_groups_that_are_throttled_wait_and_are_read_then(product: Product
     assert set((await objects_of(product, run))["group"]) == named_groups(product)
 
 
+@pytest.mark.long
 async def test_events_that_cannot_be_collected_change_no_outcome(
     product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +133,7 @@ async def test_events_that_cannot_be_collected_change_no_outcome(
     assert (run.outcome, run.failure_summary) == ("succeeded", [])
 
 
+@pytest.mark.long
 async def test_type_that_breaks_among_those_that_are_referred_to_is_named(
     product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
