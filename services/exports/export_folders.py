@@ -14,7 +14,8 @@ import shutil
 from collections.abc import Callable, Collection
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from threading import RLock
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from domain.export_names import digest_in
 
@@ -53,6 +54,26 @@ def _explained(work: Callable[Parameters, Result]) -> Callable[Parameters, Resul
     return explained
 
 
+def _step(
+    work: "Callable[Concatenate[ExportFolder, Parameters], Result]",
+) -> "Callable[Concatenate[ExportFolder, Parameters], Result]":
+    """Explain what the system refuses, and do nothing any more once the folder is abandoned.
+
+    Who is cancelled leaves its thread at work; that must not write behind the cleaning up.
+    """
+
+    @wraps(work)
+    def guarded(
+        self: "ExportFolder", /, *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Result:
+        with self.guard:
+            if self.is_abandoned:
+                raise ExportTargetError("the export was given up")
+            return work(self, *args, **kwargs)
+
+    return _explained(guarded)
+
+
 class ExportFolder:
     """Where one export writes to; `written` and `removed` count what changed on disk."""
 
@@ -68,10 +89,12 @@ class ExportFolder:
         self.written = 0
         self.unchanged = 0
         self.removed = 0
+        self.guard = RLock()
+        self.is_abandoned = False
         self._root = root
         self._touched: set[Path] = {root}
 
-    @_explained
+    @_step
     def put(self, path: str, content: bytes) -> str:
         """Write a file unless it holds these bytes already; returns their SHA-256 in hex."""
         target = self._root / path
@@ -88,7 +111,7 @@ class ExportFolder:
         """Whether a file is there."""
         return (self._root / path).is_file()
 
-    @_explained
+    @_step
     def old_names(self, folder: str) -> list[tuple[str, str]]:
         """Return files of objects that lie in a type's folder: path, and the object's digest.
 
@@ -106,7 +129,7 @@ class ExportFolder:
             if (digest := digest_in(entry.name)) and not entry.is_dir(follow_symlinks=False)
         ]
 
-    @_explained
+    @_step
     def rename(self, path: str, wanted: str) -> bool:
         """Give a file its name, if both names lead to it; tell whether they do.
 
@@ -123,7 +146,7 @@ class ExportFolder:
         self._touched.add(new.parent)
         return True
 
-    @_explained
+    @_step
     def remove(self, paths: Collection[str]) -> None:
         """Remove files of objects that are gone or have another name now."""
         for path in paths:
@@ -131,13 +154,13 @@ class ExportFolder:
             self._touched.add((self._root / path).parent)
             self.removed += 1
 
-    @_explained
+    @_step
     def drop(self, path: str) -> None:
         """Remove a file that is no object's, if it is there."""
         if (self._root / path).exists():
             self.remove([path])
 
-    @_explained
+    @_step
     def finish(self, index: bytes) -> None:
         """Write the index last; a new folder appears with it."""
         self.put(INDEX, index)
@@ -151,8 +174,10 @@ class ExportFolder:
 
     def abandon(self) -> None:
         """Leave no trace of a new folder; one that is brought up to date stays as far as it is."""
-        if self.is_new:
-            shutil.rmtree(self._root, ignore_errors=True)
+        with self.guard:
+            self.is_abandoned = True
+            if self.is_new:
+                shutil.rmtree(self._root, ignore_errors=True)
 
     def close(self) -> None:
         """Let the folder go."""

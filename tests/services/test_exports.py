@@ -298,6 +298,17 @@ async def test_second_export_into_a_folder_at_a_time_is_refused(
     assert (await updated(exporter, tenant, set_id, tmp_path / name)).files
 
 
+def test_abandoned_folder_takes_nothing_more(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path / "export", "tenant")
+    folder.put("filters/one.json", b"{}")
+    folder.abandon()
+    # The thread of a call that was cancelled is still at work.
+    with pytest.raises(ExportTargetError):
+        folder.put("filters/two.json", b"{}")
+    folder.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_links_to_other_folders_are_not_cleaned(
     tenant: Tenant, exporter: SetExporter, tmp_path: Path
 ) -> None:
