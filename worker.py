@@ -98,8 +98,8 @@ async def run_worker(services: Services, stop: asyncio.Event) -> None:
 
     Raises when search attributes are not as needed, or the root key is not that of the database.
     """
-    await _verify_root_keys(services)
     client = await services.temporal()
+    await _verify_root_keys(services)
     await register_and_verify(client)
     worker = make_worker(client, services)
     # In a task of its own: a fatal error cancels whoever runs the worker (temporal.md 9).
