@@ -1,6 +1,8 @@
 """`tenantops coverage`: what of Graph no backup holds, by Graph's own metadata."""
 
 import asyncio
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,13 +11,12 @@ from rich.console import RenderableType
 
 from commands.errors import EXIT_FAILED, RefusedError
 from commands.options import JsonOption, TenantOption, WorkspaceOption, examples
-from commands.session import Options, Session, execute
-from commands.views.screen import table
+from commands.session import Options, Session, conduct, execute, quiet_libraries
+from commands.views.screen import Screen, table
 from domain.coverage import CoverageState
 
 if TYPE_CHECKING:
-    from graph.clouds import Cloud
-    from services.coverage.coverage_watch import PlaceContent, WatchedPlace
+    from services.coverage.coverage_watch import Comparison, PlaceContent, WatchedPlace
     from storage.connections import StoredConnection
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
@@ -52,36 +53,102 @@ def coverage(
     """Compare the resource types with Graph's metadata (beta and v1.0).
 
     Names every place where something can be configured and which no backup reads. With a tenant it
-    asks for one object of each and says which are in use there. Changes nothing.
+    asks for one object of each and says which are in use there; without one it needs no database.
+    Changes nothing.
     """
 
+    given = _Given(
+        files={name: file for name, file in (("beta", beta), ("v1.0", v1)) if file is not None},
+        show_all=show_all,
+        strict=strict,
+    )
+    if tenant is None:
+        screen = Screen(as_json=as_json)
+        conduct(lambda: asyncio.run(_of_graph(screen, given)), screen)
+        return
+
     async def work(session: Session) -> None:
-        stored = None if tenant is None else await _connection(session, tenant)
-        watch = session.services.coverage
-        documents = {
-            name: await asyncio.to_thread(file.read_bytes)
-            for name, file in (("beta", beta), ("v1.0", v1))
-            if file is not None
-        }
-        if not documents:
-            documents = await watch.read_metadata(_cloud(session, stored))
-        watched = await watch.compare(documents)
-        contents = [] if stored is None else await watch.contents(stored.id, watched)
-        uncovered = [entry for entry in watched if entry.place.state is CoverageState.UNCOVERED]
-        in_use = [content for content in contents if content.holds_objects]
-        document = {
-            "covered": sum(e.place.state is CoverageState.COVERED for e in watched),
-            "left_out": sum(e.place.state is CoverageState.LEFT_OUT for e in watched),
-            "uncovered": len(uncovered),
-            "places": watched if show_all else uncovered,
-            "contents": contents,
-        }
-        shown = watched if show_all else uncovered
-        session.screen.show(document, lambda: _parts(shown, contents, document))
-        if strict and (in_use if stored is not None else uncovered):
-            raise typer.Exit(EXIT_FAILED)
+        await _of_tenant(session, tenant, given)
 
     execute(work, Options(as_json=as_json, workspace=workspace))
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The options; `files` are saved documents by version."""
+
+    files: dict[str, Path]
+    show_all: bool
+    strict: bool
+
+    async def documents(self) -> dict[str, bytes]:
+        return {name: await asyncio.to_thread(file.read_bytes) for name, file in self.files.items()}
+
+
+async def _of_graph(screen: Screen, given: _Given) -> None:
+    """Compare without a tenant, which takes no database."""
+    from services.coverage.coverage_watch import compare
+
+    quiet_libraries()
+    documents = await given.documents() or await _published(screen)
+    comparison = await compare(documents)
+    uncovered = _show(screen, given, comparison, [])
+    if given.strict and uncovered:
+        raise typer.Exit(EXIT_FAILED)
+
+
+async def _published(screen: Screen) -> dict[str, bytes]:
+    from commands.local.environment import load_surroundings
+    from graph.clouds import Cloud
+    from graph.transport import Transport, TransportSettings
+    from services.connections.graph_access import endpoint_of
+    from services.coverage.coverage_watch import read_metadata
+
+    settings = load_surroundings(screen, needs_database=False).settings
+    cloud = Cloud.CUSTOM if settings.is_custom_cloud else Cloud.GLOBAL
+    proxy = settings.http_proxy
+    limits = TransportSettings(proxy=None if proxy is None else proxy.get_secret_value())
+    async with Transport(endpoint_of(settings, cloud), limits) as transport:
+        return await read_metadata(transport)
+
+
+async def _of_tenant(session: Session, tenant: str, given: _Given) -> None:
+    from graph.clouds import Cloud
+    from services.coverage.coverage_watch import compare
+
+    stored = await _connection(session, tenant)
+    watch = session.services.coverage
+    documents = await given.documents() or await watch.read_metadata(Cloud(stored.cloud))
+    comparison = await compare(documents)
+    contents = await watch.contents(stored.id, comparison.places)
+    _show(session.screen, given, comparison, contents)
+    if given.strict and any(content.holds_objects for content in contents):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _show(
+    screen: Screen, given: _Given, comparison: "Comparison", contents: "list[PlaceContent]"
+) -> int:
+    """Show the comparison; return how many places are uncovered."""
+    states = Counter(entry.place.state for entry in comparison.places)
+    shown = [
+        entry
+        for entry in comparison.places
+        if given.show_all or entry.place.state is CoverageState.UNCOVERED
+    ]
+    document = {
+        "covered": states[CoverageState.COVERED],
+        "left_out": states[CoverageState.LEFT_OUT],
+        "uncovered": states[CoverageState.UNCOVERED],
+        "missing": comparison.missing,
+        "places": shown,
+        "contents": contents,
+    }
+    screen.show(document, lambda: _parts(shown, contents, document, show_all=given.show_all))
+    for version, parts in comparison.missing.items():
+        if parts:
+            screen.note(f"The document of {version} has no {', '.join(parts)}: not compared there.")
+    return states[CoverageState.UNCOVERED]
 
 
 async def _connection(session: Session, tenant: str) -> "StoredConnection":
@@ -95,30 +162,26 @@ async def _connection(session: Session, tenant: str) -> "StoredConnection":
     return resolved
 
 
-def _cloud(session: Session, stored: "StoredConnection | None") -> "Cloud":
-    from graph.clouds import Cloud
-
-    if stored is not None:
-        return Cloud(stored.cloud)
-    return Cloud.CUSTOM if session.settings.is_custom_cloud else Cloud.GLOBAL
-
-
 def _parts(
-    shown: "list[WatchedPlace]", contents: "list[PlaceContent]", totals: dict[str, object]
+    shown: "list[WatchedPlace]",
+    contents: "list[PlaceContent]",
+    totals: dict[str, object],
+    *,
+    show_all: bool,
 ) -> list[RenderableType]:
     held = {content.path: content for content in contents}
     rows = [
         (
             entry.place.path,
             entry.place.entity_type,
-            "list" if entry.place.is_collection else "single object",
+            # Without the others every place is uncovered.
+            entry.place.state.value.replace("_", " ") if show_all else None,
             ", ".join(entry.versions),
-            entry.place.state.value.replace("_", " "),
             _remark(entry, held.get(entry.place.path)),
         )
         for entry in shown
     ]
-    columns = ("Place", "Entity type", "Kind", "Versions", "State", "Remark")
+    columns = ("Place", "Entity type", "State", "Versions", "Remark")
     counted = "{covered} places are read by a type, {left_out} are left out, {uncovered} uncovered."
     return [table(columns, rows, empty="Nothing is uncovered."), counted.format(**totals)]
 

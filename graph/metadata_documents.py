@@ -71,6 +71,10 @@ class MetadataDocument:
             self._read_annotations(schema)
         for singleton in root.iter(f"{_EDM}Singleton"):
             self._roots[singleton.get("Name", "")] = self._full(singleton.get("Type", ""))
+        self._sets = {
+            entry.get("Name", ""): self._full(entry.get("EntityType", ""))
+            for entry in root.iter(f"{_EDM}EntitySet")
+        }
 
     def places(self, roots: Sequence[str]) -> list[MetadataPlace]:
         """Return what is contained below these singletons, such as `deviceManagement`, sorted.
@@ -89,6 +93,24 @@ class MetadataDocument:
         if not found:
             raise MetadataUnreadableError("the document has none of the parts that are watched")
         return sorted(found.values())
+
+    def tops(self, roots: Sequence[str]) -> list[MetadataPlace]:
+        """Return the singletons and collections at the top that none of these roots is in, sorted.
+
+        A root inside of a singleton leaves the singleton among them: the rest of it is not watched.
+        """
+        watched = set(roots)
+        singles = [(name, entity, False) for name, entity in self._roots.items()]
+        collections = [(name, entity, True) for name, entity in self._sets.items()]
+        return sorted(
+            MetadataPlace(f"/{name}", entity.rpartition(".")[2], is_collection, is_read_only=False)
+            for name, entity, is_collection in singles + collections
+            if name not in watched
+        )
+
+    def missing(self, roots: Sequence[str]) -> list[str]:
+        """Return those of these roots that the document lacks, where it might have had them."""
+        return [root for root in roots if "/" not in root and root not in self._roots]
 
     def _below(self, path: str, entity_type: str, depth: int = 1) -> Iterator[MetadataPlace]:
         for owner, navigation in self._navigations(entity_type):

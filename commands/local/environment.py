@@ -19,18 +19,19 @@ class Surroundings:
     temporal_ui_url: str | None
 
 
-def load_surroundings(screen: Screen) -> Surroundings:
+def load_surroundings(screen: Screen, *, needs_database: bool = True) -> Surroundings:
     """Read the settings; raises SettingsError.
 
     Without DATABASE_URL the variables of a running development stack are taken into this process,
     apart from those that the shell has.
     """
-    from settings import load_settings
+    from settings import load_settings, load_settings_without_database
 
+    load = load_settings if needs_database else load_settings_without_database
     stack = _known_stack()
     if stack is not None and not os.environ.get("DATABASE_URL"):
         _adopt(stack, screen)
-    return Surroundings(load_settings(), None if stack is None else _ui_of(stack))
+    return Surroundings(load(), None if stack is None else _ui_of(stack))
 
 
 def uses_development_stack() -> bool:

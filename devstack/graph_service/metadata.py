@@ -44,7 +44,12 @@ def metadata_document(version: str) -> bytes:
     singletons = "".join(
         f'<Singleton Name={quoteattr(root)} Type="graph.{_type_of((root,))}" />\n' for root in roots
     )
-    container = f'<EntityContainer Name="GraphService">\n{singletons}</EntityContainer>\n'
+    sets = "".join(
+        f'<EntitySet Name={quoteattr(c.path)} EntityType="graph.{c.entity}" />\n'
+        for c in collections
+        if "/" not in c.path and (version != "beta" or c.in_beta)
+    )
+    container = f'<EntityContainer Name="GraphService">\n{sets}{singletons}</EntityContainer>\n'
     return f"{_HEAD}{types}{entities}{container}{_TAIL}".encode()
 
 

@@ -191,20 +191,21 @@ class GraphAccess:
         if cloud not in self._transports:
             proxy = self._settings.http_proxy
             limits = TransportSettings(proxy=None if proxy is None else proxy.get_secret_value())
-            self._transports[cloud] = Transport(self._endpoint(cloud), limits)
+            self._transports[cloud] = Transport(endpoint_of(self._settings, cloud), limits)
         return self._transports[cloud]
 
-    def _endpoint(self, cloud: Cloud) -> GraphEndpoint:
-        settings = self._settings
-        if cloud is not Cloud.CUSTOM:
-            return replace(ENDPOINTS[cloud], ca_file=settings.ca_bundle)
-        if settings.graph_root is None or settings.authority_host is None:
-            raise CustomCloudMissingError
-        return custom_endpoint(
-            authority=settings.authority_host,
-            graph_root=settings.graph_root,
-            ca_file=settings.ca_bundle,
-        )
+
+def endpoint_of(settings: Settings, cloud: Cloud) -> GraphEndpoint:
+    """Return the addresses of a cloud for these settings; raises CustomCloudMissingError."""
+    if cloud is not Cloud.CUSTOM:
+        return replace(ENDPOINTS[cloud], ca_file=settings.ca_bundle)
+    if settings.graph_root is None or settings.authority_host is None:
+        raise CustomCloudMissingError
+    return custom_endpoint(
+        authority=settings.authority_host,
+        graph_root=settings.graph_root,
+        ca_file=settings.ca_bundle,
+    )
 
 
 def _refused(reason_code: str, detail: str) -> ConnectionUnusableError:

@@ -5,7 +5,7 @@ stores nothing: the answer is as new as the call.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -17,6 +17,7 @@ from graph.clouds import Cloud
 from graph.errors import FaultFacts, GraphCredentialRefusedError, GraphError, protocol_error
 from graph.metadata_documents import MetadataDocument, MetadataPlace
 from graph.tasks import gather
+from graph.transport import Transport
 from services.connections.graph_access import GraphAccess
 
 VERSIONS: Final = ("beta", "v1.0")
@@ -32,6 +33,14 @@ class WatchedPlace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The places of the documents, and the watched parts of Graph that a version lacks."""
+
+    places: Sequence[WatchedPlace]
+    missing: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceContent:
     """What a tenant has at an uncovered place.
 
@@ -43,34 +52,39 @@ class PlaceContent:
     reason_code: str | None = None
 
 
+async def read_metadata(transport: Transport) -> dict[str, bytes]:
+    """Return the metadata documents of a cloud by version; nobody has to sign in for them.
+
+    Raises GraphError.
+    """
+    documents = {}
+    for version in VERSIONS:
+        address = f"{transport.endpoint.graph_root}/{version}/$metadata"
+        facts = FaultFacts(method="GET", path_template=f"/{version}/$metadata")
+        answer = await transport.send("GET", address, headers=_HEADERS, facts=facts)
+        if answer.status != 200:
+            raise protocol_error("no_metadata", facts)
+        documents[version] = answer.body
+    return documents
+
+
+async def compare(documents: Mapping[str, bytes]) -> Comparison:
+    """Return every place of these documents, by version, with its state, by path.
+
+    Raises MetadataUnreadableError.
+    """
+    return await asyncio.to_thread(_compare, documents)
+
+
 class CoverageWatch:
-    """Compares the registry with Graph."""
+    """What a tenant has beyond the registry."""
 
     def __init__(self, *, access: GraphAccess) -> None:
         self._access = access
 
     async def read_metadata(self, cloud: Cloud) -> dict[str, bytes]:
-        """Return the metadata documents of a cloud by version; nobody has to sign in for them.
-
-        Raises GraphError and CustomCloudMissingError.
-        """
-        transport = self._access.transport(cloud)
-        documents = {}
-        for version in VERSIONS:
-            address = f"{transport.endpoint.graph_root}/{version}/$metadata"
-            facts = FaultFacts(method="GET", path_template=f"/{version}/$metadata")
-            answer = await transport.send("GET", address, headers=_HEADERS, facts=facts)
-            if answer.status != 200:
-                raise protocol_error("no_metadata", facts)
-            documents[version] = answer.body
-        return documents
-
-    async def compare(self, documents: Mapping[str, bytes]) -> list[WatchedPlace]:
-        """Return every watched place of these documents, by version, with its state, by path.
-
-        Raises MetadataUnreadableError.
-        """
-        return await asyncio.to_thread(_compare, documents)
+        """Return the metadata documents of a cloud; raises GraphError, CustomCloudMissingError."""
+        return await read_metadata(self._access.transport(cloud))
 
     async def contents(
         self, connection_id: UUID, watched: Iterable[WatchedPlace]
@@ -84,24 +98,25 @@ class CoverageWatch:
             return await gather([_content(client, entry) for entry in wanted])
 
 
-def _compare(documents: Mapping[str, bytes]) -> list[WatchedPlace]:
+def _compare(documents: Mapping[str, bytes]) -> Comparison:
     places: dict[str, MetadataPlace] = {}
     versions: dict[str, list[str]] = {}
-    for version in VERSIONS:
-        if version not in documents:
-            continue
-        for place in MetadataDocument(documents[version]).places(WATCHED_ROOTS):
+    missing: dict[str, list[str]] = {}
+    for version in (version for version in VERSIONS if version in documents):
+        document = MetadataDocument(documents[version])
+        missing[version] = document.missing(WATCHED_ROOTS)
+        for place in document.places(WATCHED_ROOTS) + document.tops(WATCHED_ROOTS):
             places.setdefault(place.path.lower(), place)
             versions.setdefault(place.path.lower(), []).append(version)
     facts = [
         (place.path, place.entity_type, place.is_collection, place.is_read_only)
         for place in places.values()
     ]
-    judged = coverage(facts, list(RESOURCE_TYPES.values()))
     watched = [
-        WatchedPlace(place=place, versions=tuple(versions[place.path.lower()])) for place in judged
+        WatchedPlace(place=place, versions=tuple(versions[place.path.lower()]))
+        for place in coverage(facts, list(RESOURCE_TYPES.values()))
     ]
-    return sorted(watched, key=lambda entry: entry.place.path)
+    return Comparison(places=sorted(watched, key=lambda one: one.place.path), missing=missing)
 
 
 async def _content(client: GraphClient, entry: WatchedPlace) -> PlaceContent:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from devstack.graph_service.metadata import metadata_document
 from tests.commands.terminal import Terminal
 from tests.end_to_end.product import Product
 
@@ -65,6 +66,30 @@ async def test_coverage_with_all_shows_types_and_reasons(office: Terminal) -> No
 
 async def test_coverage_with_exit_code_fails_when_something_is_uncovered(office: Terminal) -> None:
     await office("coverage", "--exit-code", code=1)
+
+
+async def test_coverage_without_a_tenant_needs_no_database(
+    office: Terminal, tmp_path: Path
+) -> None:
+    stack = {"DATABASE_URL": "", "TENANTOPS_DEVSTACK_DIR": str(tmp_path / "no-stack")}
+    shell = Terminal({**office.variables, **stack})
+    document = await shell.json("coverage", "--all")
+    groups = place(document, "/groups")["place"]
+    assert (groups["state"], groups["resource_type"]) == ("covered", "group")
+    saved = tmp_path / "metadata.xml"
+    saved.write_bytes(metadata_document("beta"))
+    assert (await shell.json("coverage", "--beta", str(saved)))["uncovered"] > 0
+
+
+async def test_coverage_of_a_document_without_a_watched_part_names_it(
+    office: Terminal, tmp_path: Path
+) -> None:
+    saved = tmp_path / "metadata.xml"
+    saved.write_bytes(metadata_document("beta").replace(b'"deviceAppManagement" Type', b'"x" Type'))
+    shown = await office("coverage", "--beta", str(saved))
+    assert "The document of beta has no deviceAppManagement" in shown.output
+    document = await office.json("coverage", "--beta", str(saved))
+    assert "deviceAppManagement" in document["missing"]["beta"]
 
 
 async def test_coverage_of_a_broken_file_says_so(office: Terminal, tmp_path: Path) -> None:

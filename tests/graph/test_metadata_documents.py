@@ -25,6 +25,8 @@ DOCUMENT = """<?xml version="1.0" encoding="utf-8"?>
     <Property Name="displayName" Type="Edm.String" />
   </EntityType>
   <EntityContainer Name="GraphService">
+    <EntitySet Name="groups" EntityType="microsoft.graph.filter" />
+    <Singleton Name="admin" Type="microsoft.graph.oldManagement" />
     <Singleton Name="deviceManagement" Type="microsoft.graph.deviceManagement" />
   </EntityContainer>
   <Annotations Target="microsoft.graph.deviceManagement/filters">
@@ -53,6 +55,19 @@ def test_places_are_what_is_contained_below_a_root_also_by_its_base_type() -> No
 def test_places_of_a_nested_root_begin_there() -> None:
     (place,) = MetadataDocument(DOCUMENT.encode()).places(["deviceManagement/endpoint"])
     assert place.path == "/deviceManagement/endpoint/policies"
+
+
+def test_tops_are_what_no_watched_part_of_the_document_holds() -> None:
+    tops = MetadataDocument(DOCUMENT.encode()).tops(["deviceManagement", "admin/windows"])
+    assert tops == [
+        MetadataPlace("/admin", "oldManagement", False, False),
+        MetadataPlace("/groups", "filter", True, False),
+    ]
+
+
+def test_missing_are_the_watched_parts_that_the_document_lacks() -> None:
+    document = MetadataDocument(DOCUMENT.encode())
+    assert document.missing(["deviceManagement", "policies", "admin/windows"]) == ["policies"]
 
 
 @pytest.mark.parametrize("text", ["", "<html></html>", "{}", "\x00", BOMB, DOCUMENT[:500]])
