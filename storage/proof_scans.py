@@ -24,12 +24,22 @@ class SealedContent(NamedTuple):
 
 
 _MANIFESTS: Final = """
-SELECT resource_type, listing_complete, entry_count, manifest_hash, chunk_hashes
+SELECT resource_type, listing_complete, entry_count, manifest_hash, chunk_hashes, workspace_id,
+    tenant_id
 FROM set_manifests WHERE backup_set_id = $1 ORDER BY resource_type
 """
 
+# A certificate is shown also without the key that it names, and whoever it says it belongs to.
+_CERTIFICATE: Final = """
+SELECT certificate.*, signing_keys.public_key, signing_keys.wrapped_private_key,
+    signing_keys.root_key_id
+FROM set_certificates AS certificate
+LEFT JOIN signing_keys ON signing_keys.id = certificate.signing_key_id
+WHERE certificate.backup_set_id = $1
+"""
+
 _CHUNKS: Final = """
-SELECT chunk_hash, entry_count, entries FROM manifest_chunks
+SELECT chunk_hash, workspace_id, entry_count, entries FROM manifest_chunks
 WHERE tenant_id = $1 AND chunk_hash = ANY($2::text[])
 """
 
@@ -68,6 +78,39 @@ FROM policies JOIN policy_versions AS version ON version.policy_id = policies.id
 WHERE policies.tenant_id = $1 AND version.version_hash = ANY($2::text[])
 """
 
+_HISTORIES: Final = """
+SELECT page.*, versions.* FROM (
+    SELECT id, workspace_id, resource_type, external_id, name, name_key_id, current_version_hash,
+        version_count, first_seen_at, last_changed_at, deleted_at
+    FROM policies WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3
+) AS page
+LEFT JOIN LATERAL (
+    SELECT array_agg(version_number ORDER BY version_number) AS numbers,
+        array_agg(version_hash ORDER BY version_number) AS hashes,
+        array_agg(change ORDER BY version_number) AS changes,
+        array_agg(captured_at ORDER BY version_number) AS moments,
+        bool_and(tenant_id = $1 AND workspace_id = page.workspace_id) AS is_owned
+    FROM policy_versions WHERE policy_id = page.id
+) AS versions ON true
+ORDER BY page.id
+"""
+
+_NOT_IN_HISTORY: Final = """
+SELECT entry.object_id, entry.version_hash
+FROM unnest($3::text[], $4::text[]) AS entry (object_id, version_hash)
+WHERE NOT EXISTS (
+    SELECT FROM policies JOIN policy_versions AS version ON version.policy_id = policies.id
+    WHERE policies.tenant_id = $1 AND policies.resource_type = $2
+        AND policies.external_id = entry.object_id AND version.version_hash = entry.version_hash
+)
+"""
+
+_EVENTS: Final = """
+SELECT source, event_id, external_id, resource_type, workspace_id, actor, key_id
+FROM change_events WHERE tenant_id = $1 AND (source, event_id, external_id) > ($2, $3, $4)
+ORDER BY source, event_id, external_id LIMIT $5
+"""
+
 
 @asynccontextmanager
 async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
@@ -82,6 +125,12 @@ async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 async def stored_manifests(connection: AsyncConnection, set_id: UUID) -> list[Row]:
     """Return the manifests of a set by resource type."""
     return await fetch_within(connection, _MANIFESTS, set_id)
+
+
+async def stored_certificate(connection: AsyncConnection, set_id: UUID) -> Row | None:
+    """Return the certificate of a set with its signing key, whose columns are None without one."""
+    rows = await fetch_within(connection, _CERTIFICATE, set_id)
+    return rows[0] if rows else None
 
 
 async def stored_chunks(
@@ -139,3 +188,25 @@ async def objects_of_versions(
 ) -> list[Row]:
     """Return type, object and hash of versions; reads the whole history, so for few and seldom."""
     return await fetch_within(connection, _OBJECTS_OF, tenant_id, list(hashes))
+
+
+async def histories_after(
+    connection: AsyncConnection, tenant_id: UUID, last: UUID, limit: int
+) -> list[Row]:
+    """Return the next objects by id, each with its versions as lists in their order."""
+    return await fetch_within(connection, _HISTORIES, tenant_id, last, limit)
+
+
+async def not_in_history(
+    connection: AsyncConnection, place: tuple[UUID, str], entries: Sequence[tuple[str, str]]
+) -> list[Row]:
+    """Return those (object, version) that no version of the history is; `place`: tenant, type."""
+    columns = ([name for name, _ in entries], [version for _, version in entries])
+    return await fetch_within(connection, _NOT_IN_HISTORY, *place, *columns)
+
+
+async def events_after(
+    connection: AsyncConnection, tenant_id: UUID, last: tuple[str, str, str], limit: int
+) -> list[Row]:
+    """Return the next audit events; `last` is (source, event id, object id)."""
+    return await fetch_within(connection, _EVENTS, tenant_id, *last, limit)

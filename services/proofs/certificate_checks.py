@@ -5,6 +5,7 @@ Rows in, faults out; nothing is read here, and keys are opened by the caller.
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from domain.certificates import (
     Certificate,
@@ -30,11 +31,16 @@ _REPEATED = (
 
 
 def text_faults(row: Row) -> Iterator[Fault]:
-    """Yield what is wrong with a certificate by itself: text, hash, signature."""
+    """Yield what is wrong with a certificate by itself: text, hash, signature.
+
+    Without its key the signature is left out; that the key is missing is said elsewhere.
+    """
     text = row["document"]
     if certificate_hash(text) != row["certificate_hash"]:
         yield Fault(ProblemKind.CERTIFICATE_ALTERED, "the certificate is not what its hash names")
-    if not is_signed(text, bytes(row["signature"]), bytes(row["public_key"])):
+    if row["public_key"] is not None and not is_signed(
+        text, bytes(row["signature"]), bytes(row["public_key"])
+    ):
         yield Fault(
             ProblemKind.SIGNATURE_INVALID, "the signature of the certificate is not one of its key"
         )
@@ -91,6 +97,14 @@ def _manifest_faults(
         stored = row and (row["manifest_hash"], row["listing_complete"], row["entry_count"])
         if stored != certified.get(key):
             yield _contradiction("the manifest is not the one that was certified", key)
+
+
+def owner_faults(row: Row, owner: tuple[UUID, UUID]) -> Iterator[Fault]:
+    """Yield a fault if the row names another owner, (workspace, tenant), than its set."""
+    if (row["workspace_id"], row["tenant_id"]) != owner:
+        yield Fault(
+            ProblemKind.CERTIFICATE_ALTERED, "the row of the certificate names another tenant"
+        )
 
 
 def _contradiction(detail: str, resource_type: str | None = None) -> Fault:

@@ -44,6 +44,14 @@ class ProblemKind(StrEnum):
     SIGNATURE_INVALID = "signature_invalid"
     # The public half of a signing key was exchanged.
     SIGNING_KEY_ALTERED = "signing_key_altered"
+    # A certificate names a signing key that is not stored.
+    SIGNING_KEY_MISSING = "signing_key_missing"
+    # The versions of an object contradict each other, its row, or a set that holds one.
+    HISTORY_ALTERED = "history_altered"
+    # The display name of an object does not open.
+    NAME_ALTERED = "name_altered"
+    # The actor of an audit event does not open.
+    EVENT_ALTERED = "event_altered"
 
 
 @dataclass(frozen=True, slots=True)

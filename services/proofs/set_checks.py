@@ -4,6 +4,7 @@ Rows in, faults out; nothing is read here.
 """
 
 from collections.abc import Iterator, Sequence
+from uuid import UUID
 
 import zstandard
 
@@ -52,7 +53,17 @@ def hash_faults(
         yield Fault(ProblemKind.SET_ALTERED, "the set holds another number of objects than it says")
 
 
-def entries_of(resource_type: str, name: str, row: Row | None) -> list[ManifestEntry] | Fault:
+def owner_faults(manifests: Sequence[Row], owner: tuple[UUID, UUID]) -> Iterator[Fault]:
+    """Yield manifests whose rows name another owner, (workspace, tenant), than their set."""
+    for row in manifests:
+        if (row["workspace_id"], row["tenant_id"]) != owner:
+            detail = "the row of the manifest names another tenant"
+            yield Fault(ProblemKind.MANIFEST_ALTERED, detail, row["resource_type"])
+
+
+def entries_of(
+    resource_type: str, name: str, row: Row | None, workspace_id: UUID
+) -> list[ManifestEntry] | Fault:
     """Return the entries of a chunk, or what is wrong with it."""
     short = name[:16]
     if row is None:
@@ -65,6 +76,9 @@ def entries_of(resource_type: str, name: str, row: Row | None) -> list[ManifestE
     entries = list(parse_chunk(payload))
     if len(entries) != row["entry_count"]:
         detail = f"chunk {short} of the manifest lists another number of objects than it says"
+        return Fault(ProblemKind.CHUNK_ALTERED, detail, resource_type)
+    if row["workspace_id"] != workspace_id:
+        detail = f"the row of chunk {short} names another workspace"
         return Fault(ProblemKind.CHUNK_ALTERED, detail, resource_type)
     return entries
 

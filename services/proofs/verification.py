@@ -1,8 +1,8 @@
 """Recomputing everything that is stored of a tenant's sets: it names what is wrong, all of it (D9).
 
-Chunks, manifests, sets and their chain, every document, every certificate and its signature. Reads
-one snapshot, so that a backup that is writing meanwhile gives no false alarm; holds hashes of what
-it has seen, and documents in small batches only. Repairs nothing.
+Chunks, manifests, sets and their chain, every document, every certificate and its signature, the
+history of every object. Reads one snapshot, so that a backup that is writing meanwhile gives no
+false alarm; holds hashes of what it has seen, and documents in small batches only. Repairs nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,11 +24,18 @@ from services.proofs.document_checks import (
     RulesFor,
     registry_rules,
 )
+from services.proofs.history_checks import HistoryChecks
 from services.proofs.problems import Fault, Problem, ProblemKind, ProblemList
-from services.proofs.set_checks import entries_of, hash_faults, link_faults, missing_numbers
+from services.proofs.set_checks import (
+    entries_of,
+    hash_faults,
+    link_faults,
+    missing_numbers,
+    owner_faults,
+)
 from services.proofs.signing_keys import SigningKeys
 from storage import proof_scans as rows
-from storage.proofs import SigningKeyRow, certificate_of_set
+from storage.proofs import SigningKeyRow
 from storage.sets import chain_of
 from storage.statements import Row
 from storage.tenant_keys import current_key
@@ -113,7 +120,7 @@ class Verification:
                 on_progress(checked, total)
 
             ground = DocumentGround(connection, owner, cipher, self._rules_for, count)
-            work = _TenantVerification(connection, owner, DocumentChecks(ground), problems)
+            work = _TenantVerification(ground, problems)
             await work.check_chain(chain, set_id, self.signing_keys)
             if set_id is None:
                 await work.check_rest()
@@ -138,18 +145,13 @@ class Verification:
 class _TenantVerification:
     """One verification of one tenant, on one snapshot."""
 
-    def __init__(
-        self,
-        connection: AsyncConnection,
-        owner: tuple[UUID, UUID],
-        documents: DocumentChecks,
-        problems: ProblemList,
-    ) -> None:
-        self._connection = connection
-        self._owner = owner
-        self._documents = documents
+    def __init__(self, ground: DocumentGround, problems: ProblemList) -> None:
+        self._connection = ground.connection
+        self._owner = ground.owner
+        self._documents = DocumentChecks(ground)
+        self._history = HistoryChecks(ground.connection, ground.owner, ground.cipher)
         self._problems = problems
-        self._chunks: dict[tuple[str, str], _Chunk] = {}
+        self._chunks: dict[_ChunkPlace, _Chunk] = {}
         self._certificates = self._sets = self._uncertified = 0
         # Hash of the last certificate in the chain.
         self._last_certificate: str | None = None
@@ -174,6 +176,8 @@ class _TenantVerification:
         for row in await rows.versions_without_content(self._connection, self._owner):
             place = (row["resource_type"], row["external_id"])
             self._problems.add(Fault(ProblemKind.CONTENT_MISSING, MISSING, *place))
+        for fault in (*await self._history.of_objects(), *await self._history.of_events()):
+            self._problems.add(fault)
 
     def report(self) -> VerificationReport:
         """Return what was found."""
@@ -182,7 +186,7 @@ class _TenantVerification:
             set_count=self._sets,
             certificate_count=self._certificates,
             uncertified_count=self._uncertified,
-            chunk_count=len(self._chunks),
+            chunk_count=len({place[:2] for place in self._chunks}),
             documents=self._documents.counts,
             problems=self._problems.problems(),
         )
@@ -195,18 +199,22 @@ class _TenantVerification:
             self._problems.add(fault, link["sequence"])
         for fault in hash_faults(link, previous, manifests, certificate):
             self._problems.add(fault, link["sequence"])
+        for fault in owner_faults(manifests, self._owner):
+            self._problems.add(fault, link["sequence"])
         for manifest in manifests:
-            await self._check_manifest(link["sequence"], manifest)
+            await self._check_manifest(link, manifest)
 
-    async def _check_manifest(self, sequence: int, manifest: Row) -> None:
+    async def _check_manifest(self, link: Row, manifest: Row) -> None:
         resource_type, hashes = manifest["resource_type"], manifest["chunk_hashes"]
+        sequence, has_history = link["sequence"], link["origin"] == "backup"
         if manifest_hash(resource_type, hashes) != manifest["manifest_hash"]:
             detail = "the manifest is not what its hash names"
             self._problems.add(Fault(ProblemKind.MANIFEST_ALTERED, detail, resource_type), sequence)
-        new = [name for name in hashes if (resource_type, name) not in self._chunks]
+        places = [(resource_type, name, has_history) for name in hashes]
+        new = [place for place in places if place not in self._chunks]
         for start in range(0, len(new), _CHUNKS_AT_ONCE):
-            await self._read_chunks(resource_type, new[start : start + _CHUNKS_AT_ONCE])
-        chunks = [self._chunks[resource_type, name] for name in hashes]
+            await self._read_chunks(new[start : start + _CHUNKS_AT_ONCE])
+        chunks = [self._chunks[place] for place in places]
         faults = [fault for chunk in chunks for fault in chunk.faults]
         for fault in faults:
             self._problems.add(fault, sequence)
@@ -215,19 +223,23 @@ class _TenantVerification:
             detail = "the manifest lists another number of objects than it says"
             self._problems.add(Fault(ProblemKind.MANIFEST_ALTERED, detail, resource_type), sequence)
 
-    async def _read_chunks(self, resource_type: str, names: Sequence[str]) -> None:
+    async def _read_chunks(self, places: "Sequence[_ChunkPlace]") -> None:
+        names = [name for _, name, _ in places]
         stored = await rows.stored_chunks(self._connection, self._owner[1], names)
-        for name in names:
-            chunk = entries_of(resource_type, name, stored.get(name))
+        for place in places:
+            resource_type, name, has_history = place
+            chunk = entries_of(resource_type, name, stored.get(name), self._owner[0])
             if isinstance(chunk, Fault):
-                self._chunks[resource_type, name] = _Chunk(0, (chunk,))
+                self._chunks[place] = _Chunk(0, (chunk,))
                 continue
             faults = await self._documents.check(resource_type, chunk)
-            self._chunks[resource_type, name] = _Chunk(len(chunk), tuple(faults))
+            if has_history:
+                faults += await self._history.of_entries(resource_type, chunk)
+            self._chunks[place] = _Chunk(len(chunk), tuple(faults))
 
     async def _pass(self, link: Row) -> None:
         """Go by a set that is not to be checked; the next one names its certificate."""
-        row = await certificate_of_set(self._connection, self._owner[0], link["id"])
+        row = await rows.stored_certificate(self._connection, link["id"])
         if row is not None:
             self._last_certificate = row["certificate_hash"]
 
@@ -240,7 +252,7 @@ class _TenantVerification:
     ) -> Certificate | None:
         """Check the certificate of a set; return it if it can be read."""
         sequence = link["sequence"]
-        row = await certificate_of_set(self._connection, self._owner[0], link["id"])
+        row = await rows.stored_certificate(self._connection, link["id"])
         if row is None:
             self._uncertified += 1
             if self._last_certificate is not None and link["origin"] == "backup":
@@ -250,7 +262,11 @@ class _TenantVerification:
         self._certificates += 1
         before, self._last_certificate = self._last_certificate, row["certificate_hash"]
         certificate = certificate_checks.readable(row)
-        faults = [*certificate_checks.text_faults(row), await self._key_fault(row, signing_keys)]
+        faults = [
+            *certificate_checks.text_faults(row),
+            *certificate_checks.owner_faults(row, self._owner),
+            await self._key_fault(row, signing_keys),
+        ]
         if isinstance(certificate, Fault):
             faults.append(certificate)
         else:
@@ -273,10 +289,15 @@ class _TenantVerification:
         return self._proven_keys[key_id]
 
 
+# Resource type, hash, and whether a history knows its objects: that of imported sets does not.
+_ChunkPlace = tuple[str, str, bool]
 _BROKEN_CHUNKS = (ProblemKind.CHUNK_MISSING, ProblemKind.CHUNK_ALTERED)
 
 
 async def _proven_key(row: Row, signing_keys: SigningKeys) -> Fault | None:
+    if row["public_key"] is None:
+        detail = f"signing key {row['signing_key_id']} of the certificate is not stored"
+        return Fault(ProblemKind.SIGNING_KEY_MISSING, detail)
     key = SigningKeyRow(
         row["signing_key_id"], row["public_key"], row["wrapped_private_key"], row["root_key_id"]
     )

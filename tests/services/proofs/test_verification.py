@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +10,12 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.canonical_rules import CANONICAL_RULES_VERSION, CanonicalRules
+from services.backups.captures import CapturedObject
 from services.contents.root_keys import LocalRootKey
+from services.history.change_events import actor_context
 from services.proofs.problems import ProblemKind
 from services.proofs.verification import UnknownSetError, Verification, VerificationReport
+from storage.changes import NewChangeEvent, insert_events
 from tests.services.capture_runs import FILTER, RULES, Tenant, add_tenant, item, items
 from tests.services.content_rows import ROOT_KEY, new_id, signing_keys, tenant_keys
 
@@ -22,6 +26,9 @@ SECOND_CHUNK = (
     "tenant_id = '$T' AND chunk_hash = "
     f"(SELECT chunk_hashes[1] FROM set_manifests WHERE backup_set_id = {SECOND_SET})"
 )
+
+VICTIM_ROW = f"tenant_id = '$T' AND external_id = '{VICTIM}'"
+VERSIONS_OF_VICTIM = f"policy_id = (SELECT id FROM policies WHERE {VICTIM_ROW})"
 
 
 def latest(object_id: str) -> str:
@@ -170,6 +177,62 @@ NAMED = {
         f"DELETE FROM set_certificates WHERE backup_set_id = {SECOND_SET}",
         {(K.CERTIFICATE_MISSING, (2,), None), (K.CERTIFICATE_MISPLACED, (3,), None)},
     ),
+    "a certificate of another key": (
+        (
+            "UPDATE set_certificates SET signing_key_id = gen_random_uuid() "
+            f"WHERE backup_set_id = {SECOND_SET}"
+        ),
+        {(K.SIGNING_KEY_MISSING, (2,), None)},
+    ),
+    "a certificate of another tenant": (
+        (
+            "UPDATE set_certificates SET tenant_id = gen_random_uuid() "
+            f"WHERE backup_set_id = {SECOND_SET}"
+        ),
+        {(K.CERTIFICATE_ALTERED, (2,), None)},
+    ),
+    "a manifest of another tenant": (
+        (
+            "UPDATE set_manifests SET workspace_id = gen_random_uuid() "
+            f"WHERE backup_set_id = {SECOND_SET}"
+        ),
+        {(K.MANIFEST_ALTERED, (2,), None)},
+    ),
+    "a chunk of another workspace": (
+        f"UPDATE manifest_chunks SET workspace_id = gen_random_uuid() WHERE {SECOND_CHUNK}",
+        {(K.CHUNK_ALTERED, (2,), None)},
+    ),
+    "a flipped byte in a name": (
+        f"UPDATE policies SET name = {flipped('name')} WHERE {VICTIM_ROW}",
+        {(K.NAME_ALTERED, (), VICTIM)},
+    ),
+    "another latest version": (
+        f"UPDATE policies SET current_version_hash = {latest('a')} WHERE {VICTIM_ROW}",
+        {(K.HISTORY_ALTERED, (), VICTIM)},
+    ),
+    "a deletion that never was": (
+        f"UPDATE policies SET deleted_at = now() WHERE {VICTIM_ROW}",
+        {(K.HISTORY_ALTERED, (), VICTIM)},
+    ),
+    "another version in the history": (
+        f"UPDATE policy_versions SET version_hash = {latest('a')} WHERE {VERSIONS_OF_VICTIM}",
+        {(K.HISTORY_ALTERED, (1, 2, 3), VICTIM), (K.HISTORY_ALTERED, (), VICTIM)},
+    ),
+    "a removed version": (
+        f"DELETE FROM policy_versions WHERE {VERSIONS_OF_VICTIM}",
+        {(K.HISTORY_ALTERED, (1, 2, 3), VICTIM), (K.HISTORY_ALTERED, (), VICTIM)},
+    ),
+    "another time of a version": (
+        (
+            "UPDATE policy_versions SET captured_at = captured_at - interval '1 day' "
+            f"WHERE {VERSIONS_OF_VICTIM}"
+        ),
+        {(K.HISTORY_ALTERED, (), VICTIM)},
+    ),
+    "another kind of change": (
+        f"UPDATE policy_versions SET change = 'updated' WHERE {VERSIONS_OF_VICTIM}",
+        {(K.HISTORY_ALTERED, (), VICTIM)},
+    ),
     "a removed set": (
         f"DELETE FROM backup_sets WHERE id = {SECOND_SET}",
         {(K.SET_MISSING, (3,), None)},
@@ -194,6 +257,51 @@ async def test_exchanged_signing_key_is_found(engine: AsyncEngine) -> None:
     await execute(tenant, "UPDATE signing_keys SET public_key = sha256('another key')")
     kinds = {kind for kind, _, _ in found(await verified(tenant))}
     assert kinds == {K.SIGNING_KEY_ALTERED, K.SIGNATURE_INVALID}
+
+
+async def test_removed_signing_key_does_not_make_its_certificates_vanish(
+    engine: AsyncEngine,
+) -> None:
+    tenant = await add_tenant(engine)
+    await tenant.back_up(items(1))
+    await tenant.back_up(items(2))
+    await execute(tenant, "DELETE FROM signing_keys")
+    report = await verified(tenant)
+    assert found(report) == {(K.SIGNING_KEY_MISSING, (1, 2), None)}
+    assert (report.certificate_count, report.uncertified_count) == (2, 0)
+
+
+async def test_history_of_deleted_and_returned_objects_is_clean(tenant: Tenant) -> None:
+    await tenant.back_up(items(3))
+    await tenant.back_up(items(5))
+    await tenant.back_up([CapturedObject("nameless", None, {"id": "nameless"})])
+    await tenant.back_up([CapturedObject("nameless", "", {"id": "nameless", "displayName": ""})])
+    assert (await verified(tenant)).problems == ()
+
+
+async def test_event_of_another_object_is_found(tenant: Tenant) -> None:
+    await add_event(tenant, "event", VICTIM)
+    assert (await verified(tenant)).problems == ()
+    await execute(tenant, "UPDATE change_events SET external_id = 'a' WHERE tenant_id = '$T'")
+    assert found(await verified(tenant)) == {(K.EVENT_ALTERED, (), "a")}
+
+
+async def add_event(tenant: Tenant, event_id: str, object_id: str) -> None:
+    place = (tenant.tenancy.workspace_id, tenant.tenancy.tenant_id)
+    cipher = await tenant_keys(tenant.engine).cipher(*place)
+    context = actor_context(place[1], "intune", event_id, object_id)
+    event = NewChangeEvent(
+        source="intune",
+        event_id=event_id,
+        external_id=object_id,
+        resource_type=FILTER,
+        operation="update",
+        happened_at=datetime.now(UTC),
+        actor=cipher.seal(b"{}", context),
+        key_id=cipher.key_id,
+    )
+    async with tenant.engine.begin() as connection:
+        await insert_events(connection, place, [event])
 
 
 async def test_removed_set_is_named_by_its_number(tenant: Tenant) -> None:
