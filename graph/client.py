@@ -179,7 +179,10 @@ class GraphClient:
 
     async def _single(self, version: str, request: BatchRequest) -> BatchResult:
         try:
-            body = await self.get(version, request.path, target=request.target)
+            call = get_call(f"/{version}{request.path}", request.target, _cost(request.path))
+            body = await self._answer(call)
+            if body is None:
+                return BatchResult(request)
             link = next_link_of(body, self.graph_root, version)
             if link is not None:
                 rest = [page async for page in self.pages(version, "", resume=link)]

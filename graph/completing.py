@@ -15,6 +15,16 @@ from domain.resource_types.shape import EncryptedValues, FollowUp, ResourceType
 from graph.batching import BatchRequest, BatchResult
 from graph.client import GraphClient
 from graph.errors import GraphError, GraphProtocolError, protocol_error
+from graph.inline_answers import (
+    NULL,
+    PartialList,
+    as_list,
+    has_none,
+    is_believed,
+    is_object,
+    may_be_page,
+    partial_lists,
+)
 from graph.json_bodies import (
     BodyError,
     JsonValue,
@@ -25,8 +35,9 @@ from graph.json_bodies import (
 from graph.links import below_version, path_segment, string_literal, with_query
 from graph.paging import NEXT_LINK, JsonObject, next_link_of
 
-# What OData answers for a property that is null, where it does not answer 204.
-_NULL = "@odata.null"
+_NEXT_LINK_IN_BODY = f'{NEXT_LINK}":'.encode()
+# Lists within lists whose rests were elsewhere: more of them is no document of Graph's.
+_MOST_RESTS = 8
 
 
 @dataclass(slots=True)
@@ -95,6 +106,9 @@ class Completer:
         if self._type.encrypted_values is not None and self._reads_encrypted:
             await self._read_encrypted(_alive(drafts), self._type.encrypted_values)
         for draft in _alive(drafts):
+            self._write(draft)
+        await self._read_rests(drafts)
+        for draft in _alive(drafts):
             self._finish(draft)
 
     def _locate(self, draft: Draft) -> None:
@@ -129,11 +143,14 @@ class Completer:
             if _asks_too_much(read, result):
                 self._refused.add(read.follow_up.property)
                 plainer.append(self._own_read(read.holder, read.follow_up))
+            elif _is_refused_rest(read, result):
+                plainer.append(self._own_read(read.holder, read.follow_up))
             else:
                 _place(read, result)
-        results = await self._batch([read.request for read in plainer])
-        for read, result in zip(plainer, results, strict=True):
+        more = await self._batch([read.request for read in plainer])
+        for read, result in zip(plainer, more, strict=True):
             _place(read, result)
+        await self._confirm_holders([*zip(reads, results, strict=True)])
         await self._read_elements([holder for holder in holders if not holder.draft.failure])
         return [
             below
@@ -143,6 +160,17 @@ class Completer:
             if follow_up.nested
             for below in _below(holder, follow_up)
         ]
+
+    async def _confirm_holders(self, answered: list[tuple[_Read, BatchResult]]) -> None:
+        """Ask for the holders of what is not there: with its holder gone, a 404 says nothing."""
+        links = {
+            read.holder.link: read.holder
+            for read, result in answered
+            if result.error is not None and _is_none(read.follow_up, result.error)
+        }
+        results = await self._batch([BatchRequest(link) for link in links])
+        for holder, result in zip(links.values(), results, strict=True):
+            holder.draft.failure = holder.draft.failure or result.error
 
     def _needed(self, holder: _Holder) -> Iterator[_Read]:
         for follow_up in holder.follow_ups:
@@ -155,21 +183,27 @@ class Completer:
                 yield read
 
     def _read_for(self, holder: _Holder, follow_up: FollowUp) -> _Read | None:
-        if follow_up.only_if_positive and not _any_positive(holder.value, follow_up):
+        if has_none(holder.value, follow_up.only_if_positive):
             return None
         if follow_up.expanded:
             if not holder.is_element and not self._is_asked_for(holder.draft, follow_up):
                 return None
-            inline = holder.value.get(follow_up.property)
-            if isinstance(inline, list) and _counts(inline, follow_up):
-                name = f"{follow_up.property}{NEXT_LINK}"
-                link = next_link_of(holder.value, self._client.graph_root, self._type.version, name)
-                if link is not None:
-                    request = BatchRequest(below_version(link), RequestTarget.CONTINUATION)
+            if is_believed(holder.value, follow_up):
+                request = None if follow_up.single else self._rest(holder.value, follow_up.property)
+                if request is not None:
                     return _Read(holder, follow_up, request, continues=True)
-                if not _is_page(holder.value, follow_up, inline):
+                if follow_up.single or not may_be_page(holder.value, follow_up):
                     return None
         return self._own_read(holder, follow_up)
+
+    def _rest(self, holder: JsonObject, name: str) -> BatchRequest | None:
+        """Return the request for the rest of an inline list, if it says that it has one."""
+        link = next_link_of(
+            holder, self._client.graph_root, self._type.version, f"{name}{NEXT_LINK}"
+        )
+        if link is None:
+            return None
+        return BatchRequest(below_version(link), RequestTarget.CONTINUATION)
 
     def _own_read(self, holder: _Holder, follow_up: FollowUp) -> _Read:
         query = follow_up.query
@@ -179,7 +213,12 @@ class Completer:
         return _Read(holder, follow_up, BatchRequest(path))
 
     def _is_asked_for(self, draft: Draft, follow_up: FollowUp) -> bool:
-        """Tell whether the query of this `@odata.type` expands the property at all."""
+        """Tell whether the query of this `@odata.type` expands the property at all.
+
+        What a singleton is said to expand comes along without being asked for.
+        """
+        if self._type.singleton is not None:
+            return True
         if self._type.item is None:
             return follow_up.property in self._type.list_query
         return follow_up.property in self._type.item_query(draft.odata_type)
@@ -201,17 +240,17 @@ class Completer:
                         requests.append(BatchRequest(path))
         results = await self._batch(requests)
         for (holder, elements, place), result in zip(places, results, strict=True):
-            if result.error is not None or result.body is None:
-                holder.draft.failure = result.error or protocol_error("empty_answer")
-            else:
-                elements[place] = result.body
+            failure = result.error or _foreign(elements[place], result.body)
+            if failure is None:
+                elements[place] = cast("JsonValue", result.body)
+            holder.draft.failure = holder.draft.failure or failure
 
     async def _read_encrypted(self, drafts: list[Draft], rule: EncryptedValues) -> None:
         """Fill in values that Graph hands out one by one; a refusal leaves them not captured."""
         places: list[tuple[Draft, JsonObject, str]] = []
         requests: list[BatchRequest] = []
         for draft in drafts:
-            for index, element in enumerate(_list(draft.document.get(rule.list_property))):
+            for index, element in enumerate(as_list(draft.document.get(rule.list_property))):
                 if not isinstance(element, dict) or element.get(rule.flag) is not True:
                     continue
                 reference = element.get(rule.reference)
@@ -222,19 +261,58 @@ class Completer:
                     requests.append(BatchRequest(f"{draft.link}/{call}"))
         results = await self._batch(requests)
         for (draft, element, at), result in zip(places, results, strict=True):
-            if result.body is not None and "value" in result.body:
-                element[rule.value] = result.body["value"]
+            value = result.body.get("value") if result.body is not None else None
+            if value is not None:
+                element[rule.value] = value
                 draft.filled.add(at)
-            elif result.error and result.error.disposition is Disposition.RETRYABLE:
+            elif result.error and _may_pass(result.error):
                 # Captured last time and not now would look like a change.
                 draft.failure = result.error
 
-    def _finish(self, draft: Draft) -> None:
+    async def _read_rests(self, drafts: list[Draft]) -> None:
+        """Read the rests of lists that no follow-up names; what has a next link is never whole."""
+        for _ in range(_MOST_RESTS):
+            partial = [one for one in _alive(drafts) if _NEXT_LINK_IN_BODY in one.body]
+            if not partial:
+                return
+            await self._read_rests_once(partial)
+            for draft in _alive(partial):
+                self._write(draft)
+        for draft in _alive(drafts):
+            if _NEXT_LINK_IN_BODY in draft.body:
+                draft.failure = protocol_error("endless_document")
+
+    async def _read_rests_once(self, drafts: list[Draft]) -> None:
+        places: list[tuple[Draft, PartialList]] = []
+        requests: list[BatchRequest] = []
+        for draft in drafts:
+            for part in [*partial_lists(draft.document)]:
+                try:
+                    request = self._rest(part.holder, part.name)
+                except GraphProtocolError as error:
+                    draft.failure = error
+                    break
+                if request is None:
+                    part.holder.pop(f"{part.name}{NEXT_LINK}")
+                else:
+                    places.append((draft, part))
+                    requests.append(request)
+        for (draft, part), result in zip(places, await self._batch(requests), strict=True):
+            value, begun = (result.body or {}).get("value"), part.holder.get(part.name)
+            if isinstance(value, list) and isinstance(begun, list):
+                part.holder[part.name] = [*begun, *value]
+                part.holder.pop(f"{part.name}{NEXT_LINK}")
+            else:
+                failure = result.error or protocol_error("not_a_collection")
+                draft.failure = draft.failure or failure
+
+    def _write(self, draft: Draft) -> None:
         try:
             draft.body = dump_json(draft.document)
         except BodyError:
             draft.failure = protocol_error("unstorable_document")
-            return
+
+    def _finish(self, draft: Draft) -> None:
         if has_delicate_numbers(draft.body):
             draft.document = cast("JsonObject", parse_plain(draft.body))
         missing = not_captured_pointers(self._type, draft.document, draft.body)
@@ -252,8 +330,14 @@ def _alive(drafts: list[Draft]) -> list[Draft]:
 
 def _identity_failure(draft: Draft, result: BatchResult) -> GraphError | None:
     """Return the failure of an answer that is not the object that was asked for."""
-    answered = result.body.get("id") if result.body else None
-    if isinstance(answered, str) and answered.lower() == draft.object_id.lower():
+    return _foreign({"id": draft.object_id}, result.body)
+
+
+def _foreign(asked: JsonValue, body: JsonObject | None) -> GraphError | None:
+    """Return the failure of an answer that has not the id of what was asked for."""
+    wanted = asked.get("id") if isinstance(asked, dict) else None
+    answered = body.get("id") if body else None
+    if isinstance(answered, str) and answered.lower() == str(wanted).lower():
         return None
     return protocol_error("another_object")
 
@@ -265,14 +349,17 @@ def _place(read: _Read, result: BatchResult) -> None:
         holder.draft.failure = holder.draft.failure or result.error
         return
     if read.follow_up.single:
-        is_null = not result.body or result.body.get(_NULL) is True
+        is_null = result.error is not None or result.body is None or result.body.get(NULL) is True
+        if not (is_null and read.follow_up.optional) and not is_object(result.body):
+            holder.draft.failure = holder.draft.failure or protocol_error("not_an_object")
+            return
         holder.value[name] = None if is_null else cast("JsonValue", result.body)
         return
     value = (result.body or {}).get("value")
     if not isinstance(value, list):
         holder.draft.failure = protocol_error("not_a_collection")
         return
-    inline = _list(holder.value.get(name)) if read.continues else []
+    inline = as_list(holder.value.get(name)) if read.continues else []
     holder.value[name] = [*inline, *value]
     holder.value.pop(f"{name}{NEXT_LINK}", None)
 
@@ -288,6 +375,19 @@ def _asks_too_much(read: _Read, result: BatchResult) -> bool:
     }
 
 
+def _is_refused_rest(read: _Read, result: BatchResult) -> bool:
+    """Tell whether a page's next link is refused: then the list is read from its start."""
+    if not read.continues or result.error is None:
+        return False
+    return result.error.disposition is Disposition.RESTART_LISTING
+
+
+def _may_pass(error: GraphError) -> bool:
+    """Tell whether a failure says nothing of what was asked for: it may be answered next time."""
+    is_damaged = error.reason_code is ProviderReason.RESPONSE_INVALID
+    return is_damaged or error.disposition is Disposition.RETRYABLE
+
+
 def _is_none(follow_up: FollowUp, error: GraphError) -> bool:
     """Tell whether a refusal says that there is no such single object."""
     is_missing = error.reason_code is ProviderReason.OBJECT_NOT_FOUND
@@ -295,7 +395,7 @@ def _is_none(follow_up: FollowUp, error: GraphError) -> bool:
 
 
 def _below(holder: _Holder, follow_up: FollowUp) -> Iterator[_Holder]:
-    for element in _list(holder.value.get(follow_up.property)):
+    for element in as_list(holder.value.get(follow_up.property)):
         segment = _element_segment(holder, element, follow_up.id_property)
         if segment is not None and isinstance(element, dict):
             link = f"{holder.link}/{follow_up.path}/{segment}"
@@ -309,27 +409,3 @@ def _element_segment(holder: _Holder, element: JsonValue, id_property: str = "id
     except GraphProtocolError as error:
         holder.draft.failure = error
         return None
-
-
-def _counts(inline: list[JsonValue], follow_up: FollowUp) -> bool:
-    """Tell whether an inline collection is believed: see `FollowUp.inline_needs`."""
-    needed = follow_up.inline_needs
-    return needed is None or (
-        bool(inline)
-        and all(isinstance(element, dict) and element.get(needed) for element in inline)
-    )
-
-
-def _is_page(value: JsonObject, follow_up: FollowUp, inline: list[JsonValue]) -> bool:
-    """Tell whether an inline collection is only its first page, by the object's own count."""
-    count = value.get(follow_up.counted_by) if follow_up.counted_by else None
-    return isinstance(count, int) and count > len(inline)
-
-
-def _any_positive(value: JsonObject, follow_up: FollowUp) -> bool:
-    counts = (value.get(name) for name in follow_up.only_if_positive)
-    return any(isinstance(count, int) and count > 0 for count in counts)
-
-
-def _list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []

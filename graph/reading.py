@@ -30,6 +30,7 @@ from graph.errors import (
     GraphProtocolError,
     protocol_error,
 )
+from graph.inline_answers import NULL, is_object
 from graph.links import path_segment, with_query
 from graph.paging import JsonObject, Page
 
@@ -208,18 +209,18 @@ class ResourceReader:
         path = with_query(self._type.list_path, self._type.list_query)
         may_be_absent = singleton is Singleton.MAY_BE_ABSENT
         target = RequestTarget.OBJECT if may_be_absent else RequestTarget.COLLECTION
-        is_absent = False
-        try:
-            items = [await self._client.get(self._type.version, path, target=target)]
-        except GraphError as error:
-            is_absent = error.reason_code is ProviderReason.OBJECT_NOT_FOUND
-            if not is_absent:
-                raise
-            items = []
-        if is_absent and not may_be_absent:
-            # Every tenant has it: nothing may be deleted for such an answer, nor left out unsaid.
-            raise protocol_error("missing_singleton")
-        yield Page(items, None)
+        (result,) = await self._client.batch(self._type.version, [BatchRequest(path, target)])
+        if _is_absent(result):
+            if not may_be_absent:
+                # Every tenant has it: nothing may be deleted for it, nor left out unsaid.
+                raise protocol_error("missing_singleton")
+            yield Page([], None)
+        elif result.error is not None:
+            raise result.error
+        elif result.body is None or not is_object(result.body):
+            raise protocol_error("not_an_object")
+        else:
+            yield Page([result.body], None)
 
     async def _pages(self, place: _Cursor) -> AsyncIterator[ListingPage]:
         """Yield slices in order while the next ones are being read."""
@@ -271,15 +272,28 @@ class ResourceReader:
     async def _wanted(self, page: Page) -> list[Draft]:
         """Return the page's objects of this type, and those that once were; each once."""
         listed: dict[str, JsonObject] = {}
+        untyped = protocol_error("untyped_object")
         for entry in page.items:
             object_id = self._type.object_id_of(entry)
             if not isinstance(object_id, str) or not object_id:
                 raise protocol_error("object_without_id")
             listed.setdefault(object_id, entry)
-        others = {key for key, entry in listed.items() if not self._type.belongs(entry)}
+        unclear = {key for key, entry in listed.items() if self._is_unclear(entry)}
+        others = {
+            key
+            for key, entry in listed.items()
+            if key not in unclear and not self._type.belongs(entry)
+        }
         if others:
             others.difference_update(await self._known(sorted(others)))
-        return [Draft(key, entry) for key, entry in listed.items() if key not in others]
+        return [
+            Draft(key, entry, failure=untyped if key in unclear else None)
+            for key, entry in listed.items()
+            if key not in others
+        ]
+
+    def _is_unclear(self, entry: JsonObject) -> bool:
+        return self._type.needs_odata_type and not isinstance(entry.get("@odata.type"), str)
 
     def _slices(self, drafts: list[Draft], done: set[str]) -> list[list[Draft]]:
         """Return the drafts that are not done, in slices; at least one."""
@@ -298,17 +312,26 @@ class ResourceReader:
         return rule is not None and rule.permission in await self._client.token_roles()
 
     def _presence(self, object_id: str, result: BatchResult) -> Presence:
-        if result.error is not None:
-            gone = result.error.reason_code is ProviderReason.OBJECT_NOT_FOUND
+        is_singleton = self._type.singleton is not None
+        if result.error is not None or (is_singleton and _is_absent(result)):
             may_go = self._type.singleton is not Singleton.ALWAYS
-            return Presence.GONE if gone and may_go else Presence.UNKNOWN
-        answered = self._type.object_id_of(result.body) if result.body else None
+            return Presence.GONE if _is_absent(result) and may_go else Presence.UNKNOWN
+        answered = None
+        if result.body is not None and is_object(result.body):
+            answered = self._type.object_id_of(result.body)
         if not isinstance(answered, str):
             return Presence.UNKNOWN
         if answered.lower() == object_id.lower():
             return Presence.EXISTS
         # The only object of its kind has another id now: that one took its place.
-        return Presence.GONE if self._type.singleton is not None else Presence.UNKNOWN
+        return Presence.GONE if is_singleton else Presence.UNKNOWN
+
+
+def _is_absent(result: BatchResult) -> bool:
+    """Tell whether Graph says that there is no object: its own 404, or OData's null."""
+    if result.error is not None:
+        return result.error.reason_code is ProviderReason.OBJECT_NOT_FOUND
+    return result.body is None or result.body.get(NULL) is True
 
 
 def _object(draft: Draft) -> ReadObject:

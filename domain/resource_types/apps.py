@@ -24,7 +24,9 @@ from domain.resource_types.shape import (
 _READ = "DeviceManagementApps.Read.All"
 _WRITE = "DeviceManagementApps.ReadWrite.All"
 _MANAGED_APP_CONFIGURATION = "#microsoft.graph.targetedManagedAppConfiguration"
-_EXPANDED_APPS = FollowUp(property="apps", path="apps", expanded=True)
+_EXPANDED_APPS = FollowUp(
+    property="apps", path="apps", expanded=True, counted_by="deployedAppCount"
+)
 _APPS_UNORDERED = UnorderedList(path="apps", key="mobileAppIdentifier")
 
 _PROTECTION_COLLECTIONS: Mapping[str, str] = MappingProxyType(
@@ -88,6 +90,7 @@ APP_PROTECTION = ResourceType(
     ),
     follow_ups=(_EXPANDED_APPS, EXPANDED_ASSIGNMENTS),
     belongs=_is_protection,
+    needs_odata_type=True,
     volatile=(*ASSIGNED_VOLATILE, "deployedAppCount", "apps/*/id", "apps/*/version"),
     unordered=(*USUAL_UNORDERED, _APPS_UNORDERED),
     permission_read=_READ,

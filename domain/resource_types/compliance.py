@@ -4,6 +4,7 @@ from domain.resource_types.rules import (
     ASSIGNED_VOLATILE,
     COMMON_VOLATILE,
     EXPANDED_ASSIGNMENTS,
+    SCHEDULED_ACTIONS,
     SCOPE_TAGS_UNORDERED,
     USUAL_UNORDERED,
     full_restore,
@@ -31,6 +32,7 @@ COMPLIANCE_POLICY = ResourceType(
             path="scheduledActionsForRule",
             query="$expand=scheduledActionConfigurations",
             expanded=True,
+            nested=(SCHEDULED_ACTIONS,),
         ),
     ),
     volatile=(

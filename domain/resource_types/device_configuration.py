@@ -53,6 +53,7 @@ DEVICE_CONFIGURATION = ResourceType(
         permission="DeviceManagementConfiguration.ReadWrite.All",
     ),
     belongs=_is_other_configuration,
+    needs_odata_type=True,
     volatile=(*ASSIGNED_VOLATILE, "omaSettings/*/secretReferenceValueId"),
     unordered=(*USUAL_UNORDERED, UnorderedList(path="omaSettings", key="omaUri")),
     secrets=(
@@ -97,6 +98,7 @@ UPDATE_RINGS = ResourceType(
     ),
     follow_ups=(EXPANDED_ASSIGNMENTS,),
     belongs=_is_update_ring,
+    needs_odata_type=True,
     volatile=(
         *ASSIGNED_VOLATILE,
         "qualityUpdatesPauseStartDate",

@@ -45,7 +45,8 @@ SECURITY_DEFAULTS = ResourceType(
     export_folder="security-defaults",
 )
 
-# The configurations of the methods come along without being asked for.
+# The configurations of the methods come along without being asked for; where they do not, or where
+# their list is none, they are read by themselves.
 AUTHENTICATION_METHODS_POLICY = ResourceType(
     key="authMethodsPolicy",
     label="Authentication methods policy",
@@ -53,6 +54,13 @@ AUTHENTICATION_METHODS_POLICY = ResourceType(
     version="v1.0",
     list_path="/policies/authenticationMethodsPolicy",
     singleton=Singleton.ALWAYS,
+    follow_ups=(
+        FollowUp(
+            property="authenticationMethodConfigurations",
+            path="authenticationMethodConfigurations",
+            expanded=True,
+        ),
+    ),
     volatile=COMMON_VOLATILE,
     unordered=(
         UnorderedList(path="authenticationMethodConfigurations", key="id"),
@@ -118,6 +126,7 @@ ADMIN_CONSENT_REQUEST = ResourceType(
     version="v1.0",
     list_path="/policies/adminConsentRequestPolicy",
     singleton=Singleton.ALWAYS,
+    named_by_path=True,
     volatile=COMMON_VOLATILE,
     unordered=(UnorderedList(path="reviewers", key="query"),),
     permission_read=_READ,

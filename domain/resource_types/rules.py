@@ -25,7 +25,12 @@ ASSIGNMENTS_UNORDERED = UnorderedList(path="assignments", key="target")
 SCOPE_TAGS_UNORDERED = UnorderedList(path="roleScopeTagIds")
 USUAL_UNORDERED = (ASSIGNMENTS_UNORDERED, SCOPE_TAGS_UNORDERED)
 
-EXPANDED_ASSIGNMENTS = FollowUp(property="assignments", path="assignments", expanded=True)
+EXPANDED_ASSIGNMENTS = FollowUp(
+    property="assignments", path="assignments", expanded=True, claimed_by="isAssigned"
+)
+SCHEDULED_ACTIONS = FollowUp(
+    property="scheduledActionConfigurations", path="scheduledActionConfigurations", expanded=True
+)
 READ_ASSIGNMENTS = FollowUp(property="assignments", path="assignments")
 
 

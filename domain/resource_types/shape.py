@@ -49,19 +49,21 @@ class FollowUp:
 
     property: name under which the answer is placed, as `$expand` would.
     path: below the object, or absolute when it starts with `/`; `{element}` is the element's id.
-    expanded: the list or item query already asks for it; a separate read happens only when the
-        answer lacks it or holds a part.
+    expanded: the list or item query, or that of the follow-up above, already asks for it; a
+        separate read happens only when the answer lacks it or may hold a part.
     element_path: each element is replaced by the answer of this path (its list form is short).
     nested: navigation properties of each element, their paths below `path`/{id of the element}.
-    single: the answer is one object, not a collection; null if there is none (204, `@odata.null`).
-    optional: a 404 to a single one means that there is none, too.
+    single: the answer is one object, not a collection.
+    optional: there may be no such object: a 204, `@odata.null`, or a 404 while its holder exists.
     plain_query: asked from then on when Graph refuses `query`, which expands too much for it.
     inline_needs: an inline collection counts only if it has elements and each has this property:
         an empty one may be an expansion that Graph silently left out.
     id_property: property of each element that the paths of `nested` name it by.
     counted_by: property of the document with the number of elements; more than came inline means
         that the inline answer was a page (api.md d.1).
-    only_if_positive: read only if one of these numeric properties is above zero.
+    claimed_by: property of the document that is true if there are elements: an empty inline list
+        beside it is not believed.
+    only_if_positive: left out if all of these numeric properties say that there is none.
     """
 
     property: str
@@ -76,6 +78,7 @@ class FollowUp:
     optional: bool = False
     id_property: str = "id"
     counted_by: str | None = None
+    claimed_by: str | None = None
     only_if_positive: tuple[str, ...] = ()
 
 
@@ -166,12 +169,12 @@ class RestoreRule:
 class Singleton(StrEnum):
     """A type of which a tenant has one object: its list path answers with the object itself.
 
-    The object is known by the id it has, or else by the last segment of its path. The value says
-    what a 404 means (docs/extending.md).
+    The value says what an answer without an object means (docs/extending.md).
     """
 
-    ALWAYS = "always"  # every tenant has it: a 404 is a failure, and deletes nothing
-    MAY_BE_ABSENT = "may_be_absent"  # a 404 with Graph's own code says that it is not set up
+    ALWAYS = "always"  # every tenant has it: a 404 or 204 is a failure, and deletes nothing
+    # A 404 with Graph's own code, a 204 or `@odata.null` says that it is not set up.
+    MAY_BE_ABSENT = "may_be_absent"
 
 
 def _every_document(_document: Document) -> bool:
@@ -192,7 +195,10 @@ class ResourceType:
     one that was captured is read on for as long as it exists. name_property: display name.
     volatile: patterns left out of the canonical form. positional_ids: lists whose element ids are
     positions. permission_*: least application permission. export_folder: folder of an export.
+    needs_odata_type: elements of the list are told apart by their `@odata.type`; one without it
+    fails, because nobody knows what it is.
     singleton: how the list path answers if there is one object only; null for collections.
+    named_by_path: a singleton that Graph gives no id; it is known by the last segment of its path.
     in_backups: part of a backup unless a schedule says otherwise; left_out_reason: why not, for the
     documentation. is_foundation: others refer to
     it, so a schedule may back it up along with whatever it names (behaviour section 5).
@@ -223,7 +229,9 @@ class ResourceType:
     positional_ids: tuple[str, ...] = ()
     secrets: tuple[SecretRule, ...] = ()
     not_captured: tuple[NotCapturedRule, ...] = ()
+    needs_odata_type: bool = False
     singleton: Singleton | None = None
+    named_by_path: bool = False
     in_backups: bool = True
     left_out_reason: str | None = None
     is_foundation: bool = False
@@ -237,9 +245,9 @@ class ResourceType:
         return Lane.DIRECTORY if self.service_area is ServiceArea.DIRECTORY else Lane.INTUNE
 
     def object_id_of(self, document: Document) -> object:
-        """Return the id of a list entry: its own, or of a singleton without one the path's end."""
+        """Return the id of a list entry: its own, or the path's end of one that has none."""
         own = document.get("id")
-        if self.singleton is not None and not own:
+        if self.named_by_path and not own:
             return self.list_path.rsplit("/", 1)[-1]
         return own
 

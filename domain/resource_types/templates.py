@@ -35,11 +35,27 @@ ADMIN_TEMPLATE = ResourceType(
             plain_query="$expand=definition",
             nested=(
                 FollowUp(
+                    property="definition",
+                    path="definition",
+                    expanded=True,
+                    single=True,
+                    optional=True,
+                ),
+                FollowUp(
                     property="presentationValues",
                     path="presentationValues",
                     query="$expand=presentation",
                     expanded=True,
                     inline_needs="presentation",
+                    nested=(
+                        FollowUp(
+                            property="presentation",
+                            path="presentation",
+                            expanded=True,
+                            single=True,
+                            optional=True,
+                        ),
+                    ),
                 ),
             ),
         ),

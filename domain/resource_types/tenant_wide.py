@@ -51,6 +51,7 @@ TENANT_SETTINGS = ResourceType(
     odata_type="#microsoft.graph.deviceManagementSettings",
     list_path="/deviceManagement/settings",
     singleton=Singleton.ALWAYS,
+    named_by_path=True,
     volatile=COMMON_VOLATILE,
     permission_read="DeviceManagementConfiguration.Read.All",
     permission_write="DeviceManagementConfiguration.ReadWrite.All",

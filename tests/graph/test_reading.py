@@ -279,18 +279,22 @@ TEMPLATES = "/beta/deviceManagement/groupPolicyConfigurations"
 EXPANDED_VALUE = {"id": "e", "presentation": {"id": "p"}}
 
 
+def defined(key: str) -> dict[str, object]:
+    return {"id": key, "definition": {"id": "d"}}
+
+
 def template(graph: ScriptedGraph, **presentations: object) -> None:
     """Script a policy whose definition values have these inline presentation values, or none."""
     graph.on(f"{TEMPLATES}?$expand=assignments", page({"id": "p", "assignments": []}))
     values = [
-        {"id": key} | ({} if inline is None else {"presentationValues": inline})
+        defined(key) | ({} if inline is None else {"presentationValues": inline})
         for key, inline in presentations.items()
     ]
     graph.on(f"{TEMPLATES}/p/{DEFINITION_VALUES}", page(*values))
     for key in presentations:
         graph.on(
             f"{TEMPLATES}/p/definitionValues/{key}/presentationValues?$expand=presentation",
-            page({"id": f"{key}p"}),
+            page({"id": f"{key}p", "presentation": {"id": "p"}}),
         )
 
 
@@ -301,8 +305,8 @@ async def test_expanded_presentation_values_cost_no_reads_of_their_own(
     (found,) = await objects_of(client, "adminTemplate")
     assert found.document is not None
     assert found.document["definitionValues"] == [
-        {"id": "v1", "presentationValues": [EXPANDED_VALUE]},
-        {"id": "v2", "presentationValues": [EXPANDED_VALUE, EXPANDED_VALUE]},
+        defined("v1") | {"presentationValues": [EXPANDED_VALUE]},
+        defined("v2") | {"presentationValues": [EXPANDED_VALUE, EXPANDED_VALUE]},
     ]
     assert not [path for path in graph.paths() if "/presentationValues?" in path]
 
@@ -317,8 +321,8 @@ async def test_doubtful_expansion_is_read_by_itself(
     (found,) = await objects_of(client, "adminTemplate")
     assert found.document is not None
     assert found.document["definitionValues"] == [
-        {"id": "v1", "presentationValues": [EXPANDED_VALUE]},
-        {"id": "v2", "presentationValues": [{"id": "v2p"}]},
+        defined("v1") | {"presentationValues": [EXPANDED_VALUE]},
+        defined("v2") | {"presentationValues": [{"id": "v2p", "presentation": {"id": "p"}}]},
     ]
 
 
@@ -331,11 +335,12 @@ async def test_refused_expansion_is_replaced_by_single_reads_from_then_on(
     for object_id in ids:
         own = f"{TEMPLATES}/{object_id}"
         graph.on(f"{own}/{DEFINITION_VALUES}", fault(400, "BadRequest"))
-        graph.on(f"{own}/definitionValues?$expand=definition", page({"id": "v"}))
+        graph.on(f"{own}/definitionValues?$expand=definition", page(defined("v")))
         single = f"{own}/definitionValues/v/presentationValues?$expand=presentation"
-        graph.on(single, page({"id": "x"}))
+        graph.on(single, page({"id": "x", "presentation": {"id": "p"}}))
     found = await objects_of(client, "adminTemplate")
-    values = [{"id": "v", "presentationValues": [{"id": "x"}]}]
+    read = {"presentationValues": [{"id": "x", "presentation": {"id": "p"}}]}
+    values = [defined("v") | read]
     assert [item.document and item.document["definitionValues"] for item in found] == [values] * 16
     asked = [path for batch in graph.batches for path in batch]
     # Two slices of four may be on their way before the first refusal is known.
@@ -397,11 +402,12 @@ async def test_update_rings_and_other_configurations_split_one_collection(
 def encrypted(graph: ScriptedGraph) -> str:
     """Script a custom profile with an encrypted value; return the path of the plain one."""
     root = "/beta/deviceManagement/deviceConfigurations"
+    custom = "#microsoft.graph.windows10CustomConfiguration"
     oma = {"omaUri": "./x", "value": "****", "isEncrypted": True, "secretReferenceValueId": "s'1"}
     plain = {"omaUri": "./y", "value": "visible", "isEncrypted": False}
     graph.on(
         f"{root}?$expand=assignments",
-        page({"id": "c", "assignments": [], "omaSettings": [plain, oma]}),
+        page({"id": "c", "@odata.type": custom, "assignments": [], "omaSettings": [plain, oma]}),
     )
     return f"{root}/c/getOmaSettingPlainTextValue(secretReferenceValueId='s%27%271')"
 
@@ -610,6 +616,7 @@ async def test_single_parts_that_do_not_exist_are_null(
     graph.on(f"{root}/partners", page({"tenantId": "a"}, {"tenantId": "b"}))
     graph.on(f"{root}/partners/a/identitySynchronization", Reply({"tenantId": "a"}))
     graph.on(f"{root}/partners/b/identitySynchronization", fault(404, "Request_ResourceNotFound"))
+    graph.on(f"{root}/partners/b", Reply({"tenantId": "b"}))
     (found,) = await objects_of(client, "crossTenantAccess")
     assert found.document == {
         "id": "x",
@@ -630,6 +637,7 @@ async def test_pictures_are_read_from_paths_of_their_own(
     graph.on(f"{root}/b/themeColorLogo", Reply(logo))
     graph.on(f"{root}/b/lightBackgroundLogo", Reply({"@odata.null": True}))
     graph.on(f"{root}/b/landingPageCustomizedImage", fault(404, "ResourceNotFound"))
+    graph.on(f"{root}/b", Reply({"id": "b"}))
     (found,) = await objects_of(client, "brandingProfile")
     assert found.document is not None
     pictures = ("themeColorLogo", "lightBackgroundLogo", "landingPageCustomizedImage")

@@ -22,7 +22,9 @@ DEAR = {
     "intuneRole": 2.5,  # members and scopes only stand on each assignment's own path
     "inventoryPolicy": 2.0,  # assignments are not known to expand along with settings
     "brandingProfile": 3.0,  # three pictures
-    "crossTenantAccess": 6.0,  # the default, the partners, and each partner's synchronization
+    # The default, the partners, each partner's synchronization, and, where there is none, the
+    # partner itself: a 404 of one that has gone meanwhile says nothing.
+    "crossTenantAccess": 9.0,
 }
 FREE = 0.0
 
