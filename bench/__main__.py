@@ -26,6 +26,7 @@ TARGETS = {
     "P6": "bench.p6_memory",
     "P8": "bench.p8_nights",
     "P12": "bench.p12_budget",
+    "AGREEMENT": "bench.agreement_run",
 }
 ROUNDS = 5
 EXAMPLES = """\
@@ -118,7 +119,7 @@ def main() -> int:
                 write_document()
     show(console, findings)
     if not given.quick:
-        console.print(f"written: docs/performance.md and {FOLDER.relative_to(Path.cwd())}/")
+        console.print("written: docs/performance.md, docs/performance/")
     return 0
 
 

@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import asyncpg
 
 from devstack.configuration import GraphOptions
 from devstack.graph_server import GraphServer
+from devstack.graph_service import GraphService
 from devstack.graph_service.control_http import ControlClient
 from devstack.postgres import EmbeddedPostgres
 from devstack.temporal_server import TemporalOptions, TemporalServer
@@ -195,7 +196,9 @@ async def open_stand(
         "TENANTOPS_HEARTBEAT_TIMEOUT": "40s",
         **settings,
     }
-    configured = product_settings(url, graph, key, **changes)
+    # It has all that is asked of a local Graph here: addresses, certificate, tenants.
+    twin = cast("GraphService", graph)
+    configured = product_settings(url, twin, key, **changes)
     address = ground.temporal.address
     os.environ["TEMPORAL_ADDRESS"] = address
     environment = environment_of(configured, address) | settings
@@ -203,8 +206,8 @@ async def open_stand(
         services = await stack.enter_async_context(
             open_services(configured, application_name="bench")
         )
-        workspace_id, tenants = await add_accounts(services, graph)
-        product = Product(services, graph, workspace_id, tenants)
+        workspace_id, tenants = await add_accounts(services, twin)
+        product = Product(services, twin, workspace_id, tenants)
         stand = Stand(ground, product, name, environment)
         stack.push_async_callback(_stop, stand)
         for _ in range(workers):

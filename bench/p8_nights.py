@@ -71,17 +71,30 @@ async def pass_nights(
             "changes": changes,
             "night": night,
             "objects": run.summary_counts["total"],
-            "updated": run.summary_counts["updated"],
+            "changed": run.summary_counts["updated"],
             "seconds": round(seconds, 2),
             **asdict(after.since(before)),
             "rows": after.since(before).rows,
         }
-        if night > 1 and row["updated"] != changes:
-            raise RuntimeError(f"{changes} changes, {row['updated']} found")
+        if night > 1 and row["changed"] != changes:
+            raise RuntimeError(
+                f"night {night}: {changes} changes, {row['changed']} found: "
+                f"{await updated_types(stand, run)}"
+            )
         if night == 1:
             row["whole_set"] = await whole_set(stand, run)
         finding.rounds.append(row)
         before = after
+
+
+async def updated_types(stand: Stand, run: RunRecord) -> dict[str, int]:
+    """Return how many objects of each type a run found changed."""
+    found = await stand.select(
+        "SELECT resource_type, updated FROM operation_run_results "
+        "WHERE operation_run_id = $1 AND updated > 0",
+        run.id,
+    )
+    return {row["resource_type"]: row["updated"] for row in found}
 
 
 async def changeable(graph: LocalGraph) -> list[tuple[str, str, str]]:
