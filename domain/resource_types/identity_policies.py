@@ -59,6 +59,7 @@ AUTHENTICATION_METHODS_POLICY = ResourceType(
             property="authenticationMethodConfigurations",
             path="authenticationMethodConfigurations",
             expanded=True,
+            inline_needs="id",
         ),
     ),
     volatile=COMMON_VOLATILE,

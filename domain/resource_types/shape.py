@@ -49,8 +49,9 @@ class FollowUp:
 
     property: name under which the answer is placed, as `$expand` would.
     path: below the object, or absolute when it starts with `/`; `{element}` is the element's id.
-    expanded: the list or item query, or that of the follow-up above, already asks for it; a
-        separate read happens only when the answer lacks it or may hold a part.
+    expanded: the list or item query, or that of the follow-up above, already asks for it, or a
+        singleton brings it along; a separate read happens only when the answer lacks it or may
+        hold a part.
     element_path: each element is replaced by the answer of this path (its list form is short).
     nested: navigation properties of each element, their paths below `path`/{id of the element}.
     single: the answer is one object, not a collection.

@@ -16,6 +16,22 @@ def test_coverage_of_a_listed_collection_names_its_type_in_any_case() -> None:
     assert (judged.state, judged.resource_type) == (CoverageState.COVERED, "deviceConfiguration")
 
 
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("/policies/crossTenantAccessPolicy/default", "crossTenantAccess"),
+        ("/policies/crossTenantAccessPolicy/partners", "crossTenantAccess"),
+        (
+            "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations",
+            "authMethodsPolicy",
+        ),
+    ],
+)
+def test_coverage_of_what_a_singleton_is_read_with_names_its_type(path: str, key: str) -> None:
+    (judged,) = coverage([(path, "whatever", True, False)], TYPES)
+    assert (judged.state, judged.resource_type) == (CoverageState.COVERED, key)
+
+
 @pytest.mark.parametrize("entry", TYPES, ids=lambda entry: entry.key)
 def test_coverage_of_every_type_of_the_registry_is_covered(entry: object) -> None:
     path = RESOURCE_TYPES[getattr(entry, "key")].list_path  # noqa: B009 - typed as object

@@ -628,6 +628,26 @@ async def test_single_parts_that_do_not_exist_are_null(
     }
 
 
+@pytest.mark.parametrize("inline", [{}, {"authenticationMethodConfigurations": []}])
+async def test_part_of_a_singleton_that_did_not_come_along_is_read_by_itself(
+    graph: ScriptedGraph, client: GraphClient, inline: dict[str, list[object]]
+) -> None:
+    root, part = "/v1.0/policies/authenticationMethodsPolicy", "authenticationMethodConfigurations"
+    graph.on(root, Reply({"id": "x", **inline}))
+    graph.on(f"{root}/{part}", page({"id": "Fido2"}, {"id": "Sms"}))
+    (found,) = await objects_of(client, "authMethodsPolicy")
+    assert found.document == {"id": "x", part: [{"id": "Fido2"}, {"id": "Sms"}]}
+
+
+async def test_part_of_a_singleton_that_came_along_is_not_read_again(
+    graph: ScriptedGraph, client: GraphClient
+) -> None:
+    whole = {"id": "x", "authenticationMethodConfigurations": [{"id": "Fido2"}]}
+    graph.on("/v1.0/policies/authenticationMethodsPolicy", Reply(whole))
+    (found,) = await objects_of(client, "authMethodsPolicy")
+    assert found.document == whole
+
+
 async def test_pictures_are_read_from_paths_of_their_own(
     graph: ScriptedGraph, client: GraphClient
 ) -> None:

@@ -114,7 +114,10 @@ POLICY_OBJECTS = (
         "SecurityDefaults",
     ),
     policy_singleton(
-        "authenticationMethodsPolicy", "authenticationMethodsPolicy", "AuthenticationMethod"
+        "authenticationMethodsPolicy",
+        "authenticationMethodsPolicy",
+        "AuthenticationMethod",
+        (Navigation(name="authenticationMethodConfigurations", inline=True),),
     ),
     policy_singleton(
         "crossTenantAccessPolicy",
