@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, cast
 from domain.manifests import is_valid_object_id
 from domain.resource_types.shape import Document, ResourceType
 
-REFERENCES_VERSION: Final = 1
+REFERENCES_VERSION: Final = 2
 
 # Kinds are keys of the registry; these have none, and are recorded as ids only: people are personal
 # data, and applications need permissions that a backup does not ask for.
@@ -149,6 +149,14 @@ _SETTING_REFERENCE: Final = "#microsoft.graph.deviceManagementConfigurationRefer
 _TARGET_TYPES: Mapping[str, str] = MappingProxyType(
     {"group": GROUP, "user": USER, "application": APPLICATION}
 )
+# Who holds a directory role, by its `@odata.type`; a role may be held by a group.
+_MEMBER_KINDS: Mapping[str, str] = MappingProxyType(
+    {f"#microsoft.graph.{name}": name for name in (GROUP, USER, SERVICE_PRINCIPAL)}
+)
+# Reviewers of requests for consent are queries: the members of a group, or one user.
+_REVIEWERS: Final = re.compile(r"/(groups|users)/([0-9a-f-]{36})(?:[/?]|$)", re.IGNORECASE)
+_REVIEWER_KINDS: Mapping[str, str] = MappingProxyType({"groups": GROUP, "users": USER})
+
 _TYPES_WITH_TARGETS: Final = frozenset({"authMethodsPolicy", "crossTenantAccess"})
 
 _POLICY_SET_KINDS: Mapping[str, str] = MappingProxyType(
@@ -196,7 +204,11 @@ def reference_to(kind: str, value: object) -> Reference | None:
 
 def may_refer_to_groups(resource_type: ResourceType) -> bool:
     """Tell whether objects of a type can refer to groups, by assignments or by themselves."""
-    if resource_type.key in _TYPES_WITH_TARGETS | {"policySet"}:
+    if resource_type.key in _TYPES_WITH_TARGETS | {
+        "policySet",
+        "directoryRole",
+        "adminConsentRequest",
+    }:
         return True
     if any(rule.kind == GROUP for rule in _OF_TYPES.get(resource_type.key, ())):
         return True
@@ -214,10 +226,12 @@ def _named_ids(resource_type: str, document: Document) -> Iterator[tuple[str, ob
         yield from _reused_settings(document.get("settings"))
     if resource_type in _TYPES_WITH_TARGETS:
         yield from _targets(document)
+    if resource_type == "directoryRole":
+        yield from _by_type(document, "members", _MEMBER_KINDS, "id")
+    if resource_type == "adminConsentRequest":
+        yield from _reviewers(document)
     if resource_type == "policySet":
-        for item in _values(document, ["items", "*"]):
-            if isinstance(item, Mapping) and item.get("@odata.type") in _POLICY_SET_KINDS:
-                yield _POLICY_SET_KINDS[item["@odata.type"]], item.get("payloadId")
+        yield from _by_type(document, "items", _POLICY_SET_KINDS, "payloadId")
 
 
 def _values(value: object, steps: list[str]) -> Iterator[object]:
@@ -242,6 +256,23 @@ def _targets(document: Document) -> Iterator[tuple[str, object]]:
         kind = holder.get("targetType")
         if isinstance(kind, str) and kind.lower() in _TARGET_TYPES:
             yield _TARGET_TYPES[kind.lower()], holder.get("id", holder.get("target"))
+
+
+def _by_type(
+    document: Document, name: str, kinds: Mapping[str, str], id_property: str
+) -> Iterator[tuple[str, object]]:
+    """Yield what the elements of a list name, whose `@odata.type` says of what kind it is."""
+    for element in _values(document, [name, "*"]):
+        of_type = element.get("@odata.type") if isinstance(element, Mapping) else None
+        if isinstance(element, Mapping) and isinstance(of_type, str) and of_type in kinds:
+            yield kinds[of_type], element.get(id_property)
+
+
+def _reviewers(document: Document) -> Iterator[tuple[str, object]]:
+    for query in _values(document, ["reviewers", "*", "query"]):
+        found = _REVIEWERS.search(query) if isinstance(query, str) else None
+        if found is not None:
+            yield _REVIEWER_KINDS[found[1].lower()], found[2]
 
 
 def _objects(value: object) -> Iterator[Mapping[str, object]]:

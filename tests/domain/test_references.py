@@ -33,6 +33,28 @@ def assigned(kind: str = "group", **target: Any) -> dict[str, Any]:
 
 
 CASES: dict[str, tuple[str, dict[str, Any], set[tuple[str, str]]]] = {
+    "who holds a directory role": (
+        "directoryRole",
+        {
+            "members": [
+                {"@odata.type": f"{GRAPH}group", "id": ONE},
+                {"@odata.type": f"{GRAPH}user", "id": TWO},
+                {"@odata.type": f"{GRAPH}device", "id": TWO},
+            ]
+        },
+        {("group", ONE), ("user", TWO)},
+    ),
+    "who reviews requests for consent": (
+        "adminConsentRequest",
+        {
+            "reviewers": [
+                {"query": f"/v1.0/groups/{ONE.upper()}/transitiveMembers/microsoft.graph.user"},
+                {"query": f"/users/{TWO}"},
+                {"query": "./manager"},
+            ]
+        },
+        {("group", ONE), ("user", TWO)},
+    ),
     "a group that is included": ("filter", assigned(groupId=ONE), {("group", ONE)}),
     "a group that is excluded": (
         "settingsCatalog",
@@ -212,6 +234,18 @@ def test_references_of_a_document_of_another_shape_are_none(document: dict[str, 
     assert references_of("settingsCatalog", document) == frozenset()
 
 
+@pytest.mark.parametrize(
+    ("key", "document"),
+    [
+        ("policySet", {"items": [None, {}, {"@odata.type": {}, "payloadId": ONE}]}),
+        ("directoryRole", {"members": [{"id": ONE}, {"@odata.type": [], "id": ONE}, "x"]}),
+        ("adminConsentRequest", {"reviewers": [None, {"query": 3}, {"query": "/groups/x"}]}),
+    ],
+)
+def test_elements_of_another_shape_refer_to_nothing(key: str, document: dict[str, Any]) -> None:
+    assert references_of(key, document) == frozenset()
+
+
 def test_words_are_no_references_but_ids_of_their_own_kind_are() -> None:
     assert reference_to("namedLocation", "AllTrusted") is None
     assert reference_to("group", "my-group") is None
@@ -229,7 +263,8 @@ def test_kinds_that_are_followed_are_keys_of_the_registry() -> None:
 @pytest.mark.parametrize(
     ("key", "may"),
     [("settingsCatalog", True), ("mobileApp", True), ("caPolicy", True), ("intuneRole", True),
-     ("scopeTag", True), ("filter", False), ("namedLocation", False), ("group", False)],
+     ("scopeTag", True), ("directoryRole", True), ("adminConsentRequest", True),
+     ("filter", False), ("namedLocation", False), ("group", False)],
 )  # fmt: skip
 def test_types_that_may_refer_to_groups(key: str, may: bool) -> None:
     assert may_refer_to_groups(resource_type(key)) is may
