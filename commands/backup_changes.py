@@ -67,9 +67,11 @@ async def _changes_of_run(
     found = await session.services.comparison.changes_of_run(home.id, tenant_id, run_id)
     keys = [(change.resource_type, change.object_id) for change in found]
     authorship = await session.services.attribution.of_run(home.id, run_id, keys)
-    differences = [
-        await _differences(session, tenant_id, change) if with_details else None for change in found
-    ]
+    differences = (
+        [await _differences(session, tenant_id, change) for change in found]
+        if with_details
+        else None
+    )
     document = {
         "operation_run_id": run_id,
         "changes": [
@@ -81,22 +83,33 @@ async def _changes_of_run(
                 "version_before": change.version_before,
                 "version_hash": change.version_hash,
                 "changed_by": attribution_document(authorship.by_object[key]),
-                **({} if difference is None else {"differences": difference}),
+                **({"differences": difference} if with_details else {}),
             }
-            for change, key, difference in zip(found, keys, differences, strict=True)
+            for change, key, difference in zip(
+                found, keys, differences or [None] * len(found), strict=True
+            )
         ],
         **authorship_document(authorship),
     }
     session.screen.show(document, lambda: change_parts(found, differences, authorship))
 
 
-async def _differences(session: Session, tenant_id: Any, change: "ObjectChange") -> list[Any]:
+async def _differences(
+    session: Session, tenant_id: Any, change: "ObjectChange"
+) -> list[Any] | None:
+    """Return what differs; None when a document cannot be read any more."""
+    from services.contents.contents import ContentMissingError
+
     if change.version_before is None or change.version_hash is None:
         return []
     home = await session.workspace()
-    return await session.services.comparison.diff_versions(
-        home.id, tenant_id, change.resource_type, (change.version_before, change.version_hash)
-    )
+    versions = (change.version_before, change.version_hash)
+    try:
+        return await session.services.comparison.diff_versions(
+            home.id, tenant_id, change.resource_type, versions
+        )
+    except ContentMissingError:
+        return None
 
 
 async def _compare(session: Session, wanted: str, against: str, tenant: str | None) -> None:

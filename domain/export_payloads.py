@@ -35,7 +35,8 @@ _OBJECT_ENDINGS: Final = frozenset({"json", "yaml", "yml"})
 _ENDING = re.compile(r"\.([A-Za-z0-9]{1,12})\Z")
 _BINARY_PLIST: Final = b"bplist00"
 _UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+# Scripts colour their output with escape sequences; other controls are in binary values only.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 # File names have 255 bytes, of which the object's own part takes up to 140.
 _LONGEST_PLACE: Final = 80
 # As deep as a document may be (domain.canonical).

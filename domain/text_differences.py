@@ -25,18 +25,19 @@ def text_differences(
         return {}
     old, new = _texts(before), _texts(after)
     return {
-        change.pointer: list(
-            unified_diff(
-                old[change.before_pointer or ""].splitlines(),
-                new[change.pointer].splitlines(),
-                "before",
-                "after",
-                lineterm="",
-            )
-        )
+        change.pointer: _lines(old[change.before_pointer or ""], new[change.pointer])
         for change in changed
         if change.before_pointer in old and change.pointer in new
     }
+
+
+def _lines(old: str, new: str) -> list[str]:
+    """Return the lines of a unified diff; ends of lines are written out where only they differ."""
+    before, after = old.splitlines(), new.splitlines()
+    if before == after:
+        before = [repr(line)[1:-1] for line in old.splitlines(keepends=True)]
+        after = [repr(line)[1:-1] for line in new.splitlines(keepends=True)]
+    return list(unified_diff(before, after, "before", "after", lineterm=""))
 
 
 def _texts(document: Mapping[str, Any]) -> dict[str, str]:

@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 _STYLES = {"created": "green", "deleted": "red", "updated": "yellow", "schema_change": "dim"}
 _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
 _LONGEST_VALUE = 120
+# Of what two long values share, so much is shown before they part.
+_SHOWN_BEFORE = 20
 
 
 def change_parts(
     changes: "Sequence[ObjectChange]",
-    differences: "Sequence[list[Change] | None]",
+    differences: "Sequence[Sequence[Change] | None] | None",
     authorship: "Authorship | None" = None,
 ) -> list[RenderableType]:
-    """Return the changes of a run, each with its differences if they were asked for."""
+    """Return the changes of a run, each with its differences if they were asked for.
+
+    Those of one object are None when a document of it cannot be read any more.
+    """
     authors = [
         None
         if authorship is None
@@ -35,7 +40,7 @@ def change_parts(
     reverted = [] if authorship is None else reverted_parts(authorship.reverted)
     if not changes:
         return ["Nothing changed.", *reverted]
-    if all(entry is None for entry in differences):
+    if differences is None:
         rows = [
             (
                 styled(change.change.replace("_", " "), _STYLES.get(change.change, "")),
@@ -49,7 +54,7 @@ def change_parts(
         columns = ("Change", "Resource type", "Name", "Object", "Who")
         return [table(columns, rows), *reverted]
     detailed = [
-        _detailed(change, found or [], author)
+        _detailed(change, found, author)
         for change, found, author in zip(changes, differences, authors, strict=True)
     ]
     return [*detailed, *reverted]
@@ -83,17 +88,19 @@ def comparison_parts(
             len(entry.added) or None,
             len(entry.removed) or None,
             len(entry.changed) or None,
+            len(entry.schema_changed) or None,
             len(entry.uncertain) or None,
         )
         for entry in types
         if entry.added
         or entry.removed
         or entry.changed
+        or entry.schema_changed
         or entry.uncertain
         or not entry.is_comparable
     ]
     title = f"From {older.name} to {newer.name}"
-    columns = ("Resource type", "Note", "#Added", "#Removed", "#Changed", "#Uncertain")
+    columns = ("Resource type", "Note", "#Added", "#Removed", "#Changed", "#Schema", "#Uncertain")
     return [title, table(columns, rows)] if rows else [f"{title}: nothing differs."]
 
 
@@ -107,26 +114,36 @@ def difference_lines(differences: "Iterable[Change]") -> list[Text]:
     ]
 
 
-def _detailed(change: "ObjectChange", differences: "Sequence[Change]", author: str | None) -> Text:
+def _detailed(
+    change: "ObjectChange", differences: "Sequence[Change] | None", author: str | None
+) -> Text:
     style = _STYLES.get(change.change, "")
     name = _cut(change.name or change.object_id)
     lines = [styled(f"{change.change.replace('_', ' ')}: {change.resource_type} · {name}", style)]
     if author is not None:
         lines.append(styled(f"  by {author}", "dim"))
-    return stacked([*lines, *difference_lines(differences)])
+    if differences is None:
+        lines.append(styled("  a document of it cannot be read, so nothing can be compared", "red"))
+    return stacked([*lines, *difference_lines(differences or ())])
 
 
 def _values(difference: "Change") -> str:
     if difference.is_secret:
         return "  (secret)"
     before, after = json_value(difference.before), json_value(difference.after)
-    match difference.kind.value:
-        case "added":
-            return f"  {_cut(after)}"
-        case "removed":
-            return f"  {_cut(before)}"
-    return f"  {_cut(before)} → {_cut(after)}"
+    if difference.kind.value == "changed":
+        start = _shared_start(before, after)
+        return f"  {_cut(before, start)} → {_cut(after, start)}"
+    return f"  {_cut(after if difference.kind.value == 'added' else before)}"
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+def _shared_start(before: str, after: str) -> int:
+    """Return where to begin to show two values; beyond what they share, if they are long."""
+    pairs = enumerate(zip(before, after, strict=False))
+    shared = next((place for place, (old, new) in pairs if old != new), 0)
+    return shared - _SHOWN_BEFORE if shared > _LONGEST_VALUE - 2 * _SHOWN_BEFORE else 0
+
+
+def _cut(text: str, start: int = 0) -> str:
+    shown = text[start : start + _LONGEST_VALUE]
+    return f"{'…' * (start > 0)}{shown}{'…' * (start + len(shown) < len(text))}"

@@ -106,7 +106,7 @@ def object_part(entry: "ObjectDifference", authors: "Authors") -> Text:
     if entry.reason_code is not None:
         lines.append(styled(f"  {reason(entry.reason_code).label}", "magenta"))
     if not entry.is_stored:
-        lines.append(styled("  a document of it is not stored, so nothing can be compared", "red"))
+        lines.append(styled("  a document of it cannot be read, so nothing can be compared", "red"))
     if entry.not_captured:
         places = ", ".join(entry.not_captured)
         lines.append(styled(f"  not captured, so not compared: {places}", "magenta"))

@@ -81,6 +81,8 @@ class Screen:
             self._print(part)
 
     def _print(self, part: RenderableType) -> None:
+        # A sentence may hold a name of a tenant; parts that are no plain text were made harmless.
+        part = Text(printable(part, keep="\n")) if isinstance(part, str) else part
         if self.out.is_terminal:
             self.out.print(part)
             return
@@ -136,7 +138,11 @@ class Listing(Table):
 
     def __init__(self, *, title: str | None, empty: str | None) -> None:
         super().__init__(
-            box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0)
+            box=SIMPLE_HEAD,
+            title=None if title is None else printable(title),
+            title_justify="left",
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
         )
         self._empty = empty
         self._records: list[list[Text]] = []

@@ -7,6 +7,7 @@ stored where is the business of the callers.
 import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -31,7 +32,13 @@ LARGEST_DOCUMENT: Final = 512 * 1024 * 1024
 
 
 class ContentMissingError(LookupError):
-    """A version is known, but its document is not in the store."""
+    """A version is known, but its document is not in the store, or does not open."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the document of this version is not stored, or was altered: "
+            "`tenantops backup verify` tells which"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,8 @@ class ContentReader:
     ) -> dict[str, OpenedContent]:
         """Return the documents of these versions, by hash; what is not stored is missing.
 
-        Raises SealedDataError for altered rows and EncryptionKeyUnavailableError.
+        So is what was altered: one lost document must not take the others with it, and a
+        verification names it. Raises EncryptionKeyUnavailableError.
         """
         async with self._engine.begin() as connection:
             return await self.documents_within(connection, workspace_id, tenant_id, hashes)
@@ -112,7 +120,7 @@ class ContentReader:
         """Return one document; raises ContentMissingError."""
         found = await self.documents(workspace_id, tenant_id, [content_hash])
         if content_hash not in found:
-            raise ContentMissingError("the document of this version is not stored")
+            raise ContentMissingError
         return found[content_hash].document
 
 
@@ -164,12 +172,12 @@ def _open(
     decompressor = zstandard.ZstdDecompressor()
     opened = []
     for row in rows:
-        packed = cipher.open(row.body, content_context(tenant_id, row.version_hash), row.key_id)
-        try:
+        # Whatever does not open is left out: its seal is bound to its tenant and version.
+        with suppress(SealedDataError, zstandard.ZstdError):
+            packed = cipher.open(row.body, content_context(tenant_id, row.version_hash), row.key_id)
             text = decompressor.decompress(packed, max_output_size=LARGEST_DOCUMENT)
-        except zstandard.ZstdError:
-            raise SealedDataError("a stored document does not decompress") from None
-        opened.append(OpenedContent(row.version_hash, decode_document(text), row.canonical_rules))
+            document = decode_document(text)
+            opened.append(OpenedContent(row.version_hash, document, row.canonical_rules))
     return opened
 
 

@@ -17,7 +17,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.audit_events import ActorKind, EventActor, EventOperation, EventSource, source_of
-from services.contents.tenant_keys import TenantCipher, TenantKeys
+from services.contents.tenant_keys import SealedDataError, TenantCipher, TenantKeys
 from services.history.change_events import actor_context
 from services.sets.backup_sets import open_name
 from storage import changes as rows
@@ -33,7 +33,7 @@ FIRST_BACKUP = "first_backup"  # nothing is known from before
 
 @dataclass(frozen=True, slots=True)
 class ChangeEvent:
-    """One event; `actor` is None when its key does not live any more."""
+    """One event; `actor` is None when its key does not live any more, or it was altered."""
 
     happened_at: datetime
     operation: EventOperation
@@ -318,13 +318,20 @@ def _nobody(changed: Iterable[ObjectKey], because: str) -> Authorship:
 
 
 def _event(cipher: TenantCipher, tenant_id: UUID, row: Row) -> ChangeEvent:
-    actor = None
-    if cipher.can_open(row["key_id"]):
-        context = actor_context(tenant_id, row["source"], row["event_id"], row["external_id"])
-        stored = orjson.loads(cipher.open(row["actor"], context, row["key_id"]))
-        actor = EventActor(
-            ActorKind(stored["kind"]), stored["id"], stored["name"], stored["application"]
-        )
     return ChangeEvent(
-        row["happened_at"], EventOperation(row["operation"]), EventSource(row["source"]), actor
+        row["happened_at"],
+        EventOperation(row["operation"]),
+        EventSource(row["source"]),
+        _actor(cipher, tenant_id, row),
+    )
+
+
+def _actor(cipher: TenantCipher, tenant_id: UUID, row: Row) -> EventActor | None:
+    context = actor_context(tenant_id, row["source"], row["event_id"], row["external_id"])
+    try:
+        stored = orjson.loads(cipher.open(row["actor"], context, row["key_id"]))
+    except SealedDataError:
+        return None
+    return EventActor(
+        ActorKind(stored["kind"]), stored["id"], stored["name"], stored["application"]
     )

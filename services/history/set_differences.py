@@ -78,7 +78,7 @@ class SetDifferences:
                 workspace_id, place.tenant_id, [place.version_hash]
             )
             if place.version_hash not in opened:
-                raise ContentMissingError("the document of this version is not stored")
+                raise ContentMissingError
             documents.append(opened[place.version_hash].document)
         subject = ObjectDifference(
             resource_type=resource_type,

@@ -97,7 +97,7 @@ class ObjectReferences:
                 connection, workspace_id, shown.tenant_id, [version]
             )
             if version not in opened:
-                raise ContentMissingError("the document of this version is not stored")
+                raise ContentMissingError
             document = opened[version].document
             assignments = assignments_of(document)
             wanted = {*references_of(resource_type, document), *_references(assignments)}

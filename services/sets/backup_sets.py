@@ -16,7 +16,7 @@ from domain.manifests import ManifestEntry, parse_chunk
 from domain.resource_types.registry import RESOURCE_TYPES
 from services.backups.capture_pages import name_context
 from services.contents.contents import ContentMissingError, ContentReader
-from services.contents.tenant_keys import TenantCipher, TenantKeys
+from services.contents.tenant_keys import SealedDataError, TenantCipher, TenantKeys
 from storage import sets as rows
 from storage.manifests import select_payloads
 from storage.statements import Row
@@ -161,7 +161,7 @@ class BackupSets:
                 connection, workspace_id, shown.tenant_id, [wanted]
             )
         if wanted not in opened:
-            raise ContentMissingError("the document of this version is not stored")
+            raise ContentMissingError
         return opened[wanted].document
 
     async def names_within(
@@ -222,11 +222,17 @@ def record(kind: type[Record], row: Row) -> Record:
 
 
 def open_name(cipher: TenantCipher, tenant_id: UUID, resource_type: str, row: Row) -> str | None:
-    """Return the display name in a row of an object; None without one or without its key."""
+    """Return the display name in a row of an object; None without one or without its key.
+
+    None too for one that was altered: it is only shown, and a verification names it.
+    """
     if row["name"] is None or not cipher.can_open(row["name_key_id"]):
         return None
     context = name_context(tenant_id, resource_type, row["external_id"])
-    return cipher.open(row["name"], context, row["name_key_id"]).decode()
+    try:
+        return cipher.open(row["name"], context, row["name_key_id"]).decode()
+    except SealedDataError:
+        return None
 
 
 async def read_manifest(

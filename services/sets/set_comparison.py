@@ -132,7 +132,7 @@ class SetComparison:
         """
         opened = await self._reader.documents(workspace_id, tenant_id, hashes)
         if not opened.keys() >= set(hashes):
-            raise ContentMissingError("the document of this version is not stored")
+            raise ContentMissingError
         before, after = (opened[name].document for name in hashes)
         return diff(before, after, rules_for(resource_type))
 

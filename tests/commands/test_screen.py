@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console, RenderableType
 from rich.style import Style
 
-from commands.views.screen import cell, counted, duration, printable, table
+from commands.views.screen import Screen, cell, counted, duration, printable, table
 from tests.commands.terminal import Terminal
 
 ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\]8;[^\x1b]*\x1b\\)")
@@ -55,6 +55,14 @@ def test_link_stays_whole_for_a_terminal_that_folds_it() -> None:
 def test_text_of_tenants_cannot_steer_the_terminal() -> None:
     assert "\x1b" not in printable("\x1b]0;owned\x07 \x1b[31mred")
     assert cell("\x1b[2J").plain == "\N{REPLACEMENT CHARACTER}[2J"
+    assert "\x1b" not in str(table(COLUMNS, [ROW], title="\x1b[2J").title)
+
+
+def test_name_in_a_sentence_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen(as_json=False).show({}, lambda: ["From \x1b[31mred\x1b]0;owned\x07 to\nblue"])
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert shown.endswith("to\nblue\n")
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,19 @@
 """What changes, links and next steps look like, without a server."""
 
 import io
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from rich.console import Console, RenderableType
 
 from commands.roles import change_text
-from commands.views.change_views import change_parts
+from commands.views.change_views import change_parts, comparison_parts, difference_lines
 from commands.views.links import LinkBase
 from domain.diff import Change, ChangeKind
 from services.directory_roles.directory_role_reads import RoleChange
-from services.sets.set_comparison import ObjectChange
+from services.sets.backup_sets import BackupSet
+from services.sets.set_comparison import ChangedObject, ObjectChange, TypeComparison
 
 CHANGED = ObjectChange("filter", "0f8f", "Corporate\nphones", "updated", "a" * 64, "b" * 64)
 
@@ -35,6 +38,25 @@ def test_details_of_a_change_take_a_line_each_and_stay_harmless() -> None:
         '  + /tags/0  "7"',
         "  - /key  (secret)",
     ]
+
+
+def test_long_values_are_shown_from_where_they_part() -> None:
+    long = "x" * 500
+    [line] = difference_lines([Change("/s", ChangeKind.CHANGED, f"{long}a{long}", f"{long}b")])
+    shared = "x" * 20
+    assert line.plain == f'  ~ /s  …{shared}a{"x" * 99}… → …{shared}b"'
+
+
+def test_change_without_its_document_says_so() -> None:
+    shown = _shown(*change_parts([CHANGED], [None]))
+    assert shown[1:] == ["  a document of it cannot be read, so nothing can be compared"]
+
+
+def test_comparison_names_types_that_only_changed_by_schema() -> None:
+    changed = [ChangedObject("a", "old", "new")]
+    types = [TypeComparison(resource_type="filter", is_comparable=True, schema_changed=changed)]
+    named = cast("BackupSet", SimpleNamespace(name="set"))
+    assert "filter" in "".join(_shown(*comparison_parts(named, named, types)))
 
 
 def test_change_of_a_role_takes_a_line_for_each_action() -> None:

@@ -33,3 +33,14 @@ def test_binary_added_and_plain_values_have_no_lines() -> None:
     before = {"payload": binary, "scriptContent": None, "rule": "a"}
     after = {"payload": binary[4:], "scriptContent": encoded("new"), "rule": "b", "value": "x"}
     assert lines_of(before, after) == {}
+
+
+def test_script_that_colours_its_output_is_shown_line_by_line() -> None:
+    before = {"scriptContent": encoded("Write-Host '\x1b[31mone'\n")}
+    after = {"scriptContent": encoded("Write-Host '\x1b[31mtwo'\n")}
+    assert lines_of(before, after)["/scriptContent"][-1] == "+Write-Host '\x1b[31mtwo'"
+
+
+def test_ends_of_lines_that_changed_are_written_out() -> None:
+    before, after = {"scriptContent": encoded("a\r\n")}, {"scriptContent": encoded("a\n")}
+    assert lines_of(before, after)["/scriptContent"][-2:] == ["-a\\r\\n", "+a\\n"]

@@ -16,7 +16,7 @@ from services.contents.contents import (
     seal_documents,
 )
 from services.contents.recent_hashes import RecentHashes
-from services.contents.tenant_keys import SealedDataError, TenantCipher
+from services.contents.tenant_keys import TenantCipher
 from storage.contents import insert_contents
 from tests.domain.documents import DOCUMENTS, Document
 from tests.services.content_rows import START, count_rows, new_id, tenant_keys
@@ -75,13 +75,25 @@ async def test_document_is_stored_once(engine: AsyncEngine, tenancy: Tenancy) ->
     assert await count_rows(engine, "contents") == 2
 
 
+async def test_altered_document_is_missing_and_the_others_are_not(
+    engine: AsyncEngine, tenancy: Tenancy
+) -> None:
+    await store(engine, tenancy, {"a": {"v": 1}, "b": {"v": 2}})
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(
+            "UPDATE contents SET body = sha256(body) WHERE version_hash = 'b'"
+        )
+    opened = await reader(engine).documents(tenancy.workspace_id, tenancy.tenant_id, ["a", "b"])
+    assert {name: content.document for name, content in opened.items()} == {"a": {"v": 1}}
+
+
 async def test_document_moved_to_another_hash_does_not_open(
     engine: AsyncEngine, tenancy: Tenancy
 ) -> None:
     await store(engine, tenancy, {"a": {"v": 1}})
     async with engine.begin() as connection:
         await connection.exec_driver_sql("UPDATE contents SET version_hash = 'b'")
-    with pytest.raises(SealedDataError):
+    with pytest.raises(ContentMissingError):
         await reader(engine).document(tenancy.workspace_id, tenancy.tenant_id, "b")
 
 

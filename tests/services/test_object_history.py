@@ -1,6 +1,7 @@
 """Histories and differences of what was stored, without Graph."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest_asyncio
@@ -14,6 +15,7 @@ from services.history.object_history import ObjectHistory
 from services.history.set_differences import SetDifferences, VersionPlace
 from services.sets.backup_sets import BackupSets
 from services.sets.set_comparison import SetComparison
+from storage.changes import NewChangeEvent, insert_events
 from tests.services.capture_runs import (
     FILTER,
     RULES,
@@ -73,6 +75,28 @@ async def archive(shared_engine: AsyncEngine) -> Archive:
             comparison=comparison,
         ),
     )
+
+
+async def test_altered_document_and_name_take_nothing_else_with_them(archive: Archive) -> None:
+    first = await archive.back_up(item("a"), item("b"))
+    second = await archive.back_up(item("a", "new"), item("b", "new"))
+    own = f"tenant_id = '{archive.owner[1]}'"
+    latest = f"(SELECT current_version_hash FROM policies WHERE {own} AND external_id = 'a')"
+    async with archive.tenant.engine.begin() as connection:
+        for statement in (
+            f"UPDATE contents SET body = sha256(body) WHERE {own} AND version_hash = {latest}",
+            f"UPDATE policies SET name = sha256(name) WHERE {own} AND external_id = 'a'",
+        ):
+            await connection.exec_driver_sql(statement)
+
+    found = archive.differences.of_sets(*archive.owner, (first, second))
+    [differing] = [of_type async for of_type in found]
+    assert [(entry.object_id, entry.is_stored, entry.name) for entry in differing.objects] == [
+        ("a", False, None),
+        ("b", True, "Name of b"),
+    ]
+    history = await archive.history.history(*archive.owner, FILTER, "a")
+    assert [entry.differences for entry in history] == [None, None]
 
 
 async def test_rules_bump_is_one_schema_change_for_each_object_and_none_the_next_night(
@@ -188,3 +212,23 @@ async def test_two_objects_can_be_compared(archive: Archive) -> None:
     found = await archive.differences.of_versions(archive.owner[0], FILTER, *places)
 
     assert {change.pointer for change in found.changes} == {"/displayName", "/rule"}
+
+
+async def test_event_whose_actor_was_altered_is_shown_without_it(archive: Archive) -> None:
+    cipher = await tenant_keys(archive.tenant.engine).cipher(*archive.owner)
+    moment = datetime(2026, 5, 1, tzinfo=UTC)
+    event = NewChangeEvent(
+        source="intune",
+        event_id="event",
+        external_id="a",
+        resource_type=FILTER,
+        operation="update",
+        happened_at=moment,
+        actor=cipher.seal(b"{}", b"sealed for another place"),
+        key_id=cipher.key_id,
+    )
+    async with archive.tenant.engine.begin() as connection:
+        await insert_events(connection, archive.owner, [event])
+    windows = [(moment - timedelta(hours=1), moment)]
+    [found] = await archive.attribution.of_object(*archive.owner, (FILTER, "a"), windows)
+    assert [(event.happened_at, event.actor) for event in found.events] == [(moment, None)]
