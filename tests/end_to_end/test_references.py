@@ -292,3 +292,63 @@ async def test_backup_of_types_without_groups_reads_none(shared_product: Product
     run = await shared_product.backup("filter", "namedLocation")
 
     assert set(await results_of(shared_product, run)) == {"filter", "namedLocation"}
+
+
+async def test_group_that_was_deleted_while_nothing_referred_to_it_is_known_gone_when_it_is_again(
+    shared_product: Product,
+) -> None:
+    product, graph = shared_product, shared_product.graph
+    one, two = groups_of(graph)[2:4]
+    assign(graph, one, two)
+    await product.backup(SCRIPT)
+    assign(graph, one)
+    graph.control.delete_object(0, "/groups", two)
+    between = await product.backup(SCRIPT)
+    assign(graph, one, two.upper())
+
+    run = await product.backup(SCRIPT)
+
+    assert ("group", two, "deleted") not in await changes_of(product, between)
+    assert ("group", two, "deleted") in await changes_of(product, run)
+    assert (run.outcome, set((await objects_of(product, run))["group"])) == ("succeeded", {one})
+
+
+async def test_group_that_comes_back_after_its_deletion_is_in_the_set_again(
+    shared_product: Product,
+) -> None:
+    product, graph = shared_product, shared_product.graph
+    one = groups_of(graph)[4]
+    assign(graph, one)
+    await product.backup(SCRIPT)
+    document = graph.control.get_object(0, "/groups", one)
+    graph.control.delete_object(0, "/groups", one)
+    await product.backup(SCRIPT)
+    graph.control.insert_object(0, "/groups", document)
+
+    run = await product.backup(SCRIPT)
+
+    assert ("group", one, "created") in await changes_of(product, run)
+    assert set((await objects_of(product, run))["group"]) == {one}
+    assert ("group", one) not in await tombstones_of(product)
+
+
+@pytest.mark.long
+async def test_more_than_a_thousand_groups_are_read_and_one_that_fails_is_named(
+    run_product: Run,
+) -> None:
+    config = GraphConfig(
+        profile=Profile.NONE, tenants=1, budget_scale=0, counts=COUNTS | {"groups": 1_300}
+    )
+    async with run_product(config) as product:
+        groups = groups_of(product.graph)
+        assign(product.graph, *groups)
+        broken = groups[700]
+        product.graph.control.add_fault(path=f"/groups/{broken}", status=400)
+
+        run = await product.backup(SCRIPT)
+
+        result = (await results_of(product, run))["group"]
+        assert (run.outcome, result["failed"]) == ("partially_succeeded", 1)
+        assert set((await objects_of(product, run))["group"]) == set(groups) - {broken}
+        product.graph.control.clear_faults()
+        assert set((await objects_of(product, await product.backup(SCRIPT)))["group"]) == {*groups}
