@@ -22,7 +22,9 @@ ABOUT_THE_ANSWER = (
 )
 # Parts that tools leave out of their exports, or do not ask for where a counter says that there are
 # none; the service returns an empty list. Anything in them is a difference.
-EMPTY_OR_LEFT_OUT = frozenset({"assignments", "categories", "presentationValues", "relationships"})
+EMPTY_OR_LEFT_OUT = frozenset(
+    {"apps", "assignments", "categories", "presentationValues", "relationships"}
+)
 # A tool's file of definition values has no header; the service gives it an empty description.
 EMPTY_TEXT_WHERE_LEFT_OUT = frozenset({"description"})
 

@@ -91,6 +91,7 @@ COLLECTIONS = (
     typed_protection(
         "mdmWindowsInformationProtectionPolicies", "mdmWindowsInformationProtectionPolicy"
     ),
+    typed_protection("windowsInformationProtectionPolicies", "windowsInformationProtectionPolicy"),
     app_management(
         "targetedManagedAppConfigurations",
         "targetedManagedAppConfiguration",
