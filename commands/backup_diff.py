@@ -1,7 +1,7 @@
 """`tenantops backup diff`: what differs between sets, a set and the tenant, or two objects."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -109,7 +109,11 @@ def diff(
     ] = None,
     as_patch: Annotated[
         bool,
-        typer.Option("--patch", help="Print JSON Patches (RFC 6902) of the canonical documents."),
+        typer.Option(
+            "--patch",
+            help="Print JSON Patches (RFC 6902) of the canonical documents, "
+            "which `tenantops backup show --canonical` prints.",
+        ),
     ] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if anything differs, as git does.")
@@ -228,9 +232,12 @@ async def _authorship(
         if entry.change in {"added", "removed", "changed"}
     ]
     older, newer = pair
-    return await session.services.attribution.between_sets(
+    found = await session.services.attribution.between_sets(
         older.workspace_id, older.tenant_id, (older.id, newer.id), changed
     )
+    shown = {entry.resource_type for entry in differing}
+    reverted = [entry for entry in found.reverted if entry.resource_type in shown]
+    return replace(found, reverted=reverted)
 
 
 async def _show_objects(session: Session, wanted: _Wanted) -> bool:

@@ -39,6 +39,7 @@ app = command_group("What sets hold.")
         "tenantops backup show latest --tenant Contoso",
         "tenantops backup show latest --type settingsCatalog",
         "tenantops backup show latest --type settingsCatalog --object 3f0a77c2 --json",
+        "tenantops backup show latest --type settingsCatalog --object 3f0a77c2 --canonical",
     ),
 )
 def show(
@@ -52,6 +53,14 @@ def show(
             "--object", metavar="ID|NAME", help="Show this object of --type: assignments by name."
         ),
     ] = None,
+    canonical: Annotated[
+        bool,
+        typer.Option(
+            "--canonical",
+            help="Print the canonical document of --object, which patches of "
+            "`tenantops backup diff` apply to; secrets stay hidden.",
+        ),
+    ] = False,
     tenant: TenantOfSetOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -61,6 +70,8 @@ def show(
     async def work(session: Session) -> None:
         if object_ is not None and type_ is None:
             raise InputError("--object", "needs its resource type", "add --type KEY")
+        if canonical and object_ is None:
+            raise InputError("--canonical", "is about one object", "add --type KEY --object ID")
         found, types = await find_set(session, set_, tenant)
         if type_ is None:
             session.screen.show(set_document(found, types), lambda: set_parts(found, types))
@@ -68,10 +79,12 @@ def show(
         key = checked_type(type_, types)
         if object_ is None:
             await _show_objects(session, found, key)
+        elif canonical:
+            await _show_canonical(session, found, key, object_)
         else:
             await _show_object(session, found, key, object_)
 
-    execute(work, Options(as_json=as_json, workspace=workspace))
+    execute(work, Options(as_json=as_json or canonical, workspace=workspace))
 
 
 @app.command(
@@ -120,3 +133,14 @@ async def _show_object(session: Session, found: "BackupSet", key: str, wanted: s
         found.workspace_id, found.id, key, object_id
     )
     session.screen.show(object_document(found, shown), lambda: object_parts(found, shown))
+
+
+async def _show_canonical(session: Session, found: "BackupSet", key: str, wanted: str) -> None:
+    from domain.patches import canonical_document
+    from services.sets.set_comparison import rules_for
+
+    object_id = await find_object(session, found, key, wanted)
+    document = await session.services.backup_sets.document(
+        found.workspace_id, found.id, key, object_id
+    )
+    session.screen.show(canonical_document(document, rules_for(key)), list)

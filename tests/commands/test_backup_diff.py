@@ -141,6 +141,25 @@ async def test_patch_leads_from_the_older_canonical_document_to_the_newer(
     assert patched == canonical_document(newer, rules)
 
 
+async def test_patch_applies_to_what_show_prints(office: Terminal, story: dict[str, Any]) -> None:
+    place = ("--type", "powershellScript", "--object", story["script"], "--canonical")
+    older, newer = [
+        await office.json("backup", "show", story[name], *place) for name in ("first", "second")
+    ]
+    shown = await office.json("backup", "diff", story["second"], "--patch")
+    [patch] = [row["patch"] for row in shown["objects"] if row["object_id"] == story["script"]]
+    assert older != newer
+    assert jsonpatch.apply_patch(older, patch) == newer
+
+
+async def test_diff_of_some_types_says_nothing_of_others(
+    office: Terminal, story: dict[str, Any]
+) -> None:
+    shown = await office.json("backup", "diff", story["second"], "--types", "powershellScript")
+    assert [row["resource_type"] for row in shown["types"]] == ["powershellScript"]
+    assert shown["reverted"] == []
+
+
 async def test_history_tells_versions_sets_and_actors(
     office: Terminal, story: dict[str, Any]
 ) -> None:
