@@ -41,25 +41,31 @@ ORDER BY new.version_hash, new.kind, new.external_id
 ON CONFLICT DO NOTHING
 """
 
+# The versions first, as a set of their own: without fresh statistics, as in a first backup, a join
+# would look every object up anew for every reference.
 _REFERENCED: Final = """
+WITH current AS MATERIALIZED (
+    SELECT current_version_hash FROM policies WHERE tenant_id = $1 AND deleted_at IS NULL
+)
 SELECT DISTINCT reference.external_id
-FROM policies
-JOIN content_references AS reference ON reference.tenant_id = policies.tenant_id
-    AND reference.version_hash = policies.current_version_hash
-WHERE policies.tenant_id = $1 AND policies.deleted_at IS NULL AND reference.kind = $2
+FROM content_references AS reference
+WHERE reference.tenant_id = $1 AND reference.kind = $2
+    AND reference.version_hash IN (SELECT current_version_hash FROM current)
 """
 
 # An object that is not referenced any more is not expected, so it cannot be missing.
 _MISSING: Final = """
+WITH current AS MATERIALIZED (
+    SELECT current_version_hash FROM policies WHERE tenant_id = $1 AND deleted_at IS NULL
+)
 SELECT known.external_id FROM policies AS known
 WHERE known.tenant_id = $1 AND known.resource_type = $2 AND known.deleted_at IS NULL
     AND NOT known.external_id = ANY($3::text[])
     AND known.external_id IN (
         SELECT reference.external_id
-        FROM policies
-        JOIN content_references AS reference ON reference.tenant_id = policies.tenant_id
-            AND reference.version_hash = policies.current_version_hash
-        WHERE policies.tenant_id = $1 AND policies.deleted_at IS NULL AND reference.kind = $2
+        FROM content_references AS reference
+        WHERE reference.tenant_id = $1 AND reference.kind = $2
+            AND reference.version_hash IN (SELECT current_version_hash FROM current)
     )
 ORDER BY known.external_id
 """

@@ -17,7 +17,15 @@ Row = Mapping[str, Any]
 
 
 async def fetch_within(connection: AsyncConnection, statement: str, *values: object) -> list[Row]:
-    """Run a statement in the transaction of `connection`; it is begun when it has not been."""
+    """Run a statement in the transaction of `connection`; it is begun when it has not been.
+
+    The statement that begins it goes through SQLAlchemy, which keeps the transaction; those after
+    it go straight to the driver. Errors of the server may be of either.
+    """
+    raw = await connection.get_raw_connection()
+    driver: asyncpg.Connection = raw.driver_connection  # type: ignore[assignment] # untyped there
+    if driver.is_in_transaction():
+        return [dict(row) for row in await driver.fetch(statement, *values)]
     result = await connection.exec_driver_sql(statement, values)
     return [dict(row) for row in result.mappings()] if result.returns_rows else []
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from types import EllipsisType
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.canonical_rules import CanonicalRules
 from domain.outcome import PermissionState, TypeResult
@@ -67,6 +67,16 @@ class TypeProgress:
     def is_done(self) -> bool:
         """Whether the type has ended."""
         return self.state == "done"
+
+
+class ListingQuestions(NamedTuple):
+    """Objects that a listing leaves in doubt.
+
+    `missing` are known and not listed; `contested` were listed and answered 404 all the same.
+    """
+
+    missing: Sequence[str] = ()
+    contested: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,7 @@ from services.backups.capture_pages import PageChange, PreparedPage, prepare_pag
 from services.backups.capture_records import (
     CaptureStep,
     Delay,
+    ListingQuestions,
     StepResult,
     TypeProgress,
     type_result,
@@ -118,6 +119,15 @@ class CaptureService:
             found = await open_cursors(connection, self._keys, stored)
         names = [entry.name for entry in fields(TypeProgress)]
         return {row["resource_type"]: TypeProgress(**{n: row[n] for n in names}) for row in found}
+
+    async def progress_of(self, run_id: UUID, resource_type: str) -> TypeProgress:
+        """Return how far one type of the run is; raises KeyError for one that it does not read."""
+        async with self._engine.begin() as connection:
+            row = await rows.select_result(connection, run_id, resource_type)
+            if row is None:
+                raise KeyError(resource_type)
+            (found,) = await open_cursors(connection, self._keys, [row])
+        return TypeProgress(**{entry.name: found[entry.name] for entry in fields(TypeProgress)})
 
     async def results(self, run_id: UUID) -> list[TypeResult]:
         """Return the result of each type of the run, finished or not."""
@@ -210,25 +220,17 @@ class CaptureService:
         async with self._engine.begin() as connection:
             return await referenced_ids(connection, tenant_id, kind)
 
-    async def missing_candidates(
+    async def questions(
         self, run_id: UUID, resource_type: str, tenant_id: UUID
-    ) -> list[str]:
-        """Return known objects that the finished listing lacks: to be asked for one by one (D5)."""
+    ) -> ListingQuestions:
+        """Return what a listing that came to its end leaves to be asked one by one (D5)."""
         async with self._engine.begin() as connection:
             result = await rows.select_result(connection, run_id, resource_type)
             if result is None or result["state"] != "confirming":
-                return []
+                return ListingQuestions()
             listed = await entries_of(connection, result)
-            return await missing_objects(connection, tenant_id, resource_type, list(listed))
-
-    async def contested_objects(self, run_id: UUID, resource_type: str) -> list[str]:
-        """Return objects that the finished listing has, and that answered 404 all the same."""
-        async with self._engine.begin() as connection:
-            result = await rows.select_result(connection, run_id, resource_type)
-            # The count spares most types a second look at what they listed.
-            if result is None or result["state"] != "confirming" or not result["skipped"]:
-                return []
-            return contested(await entries_of(connection, result))
+            missing = await missing_objects(connection, tenant_id, resource_type, list(listed))
+            return ListingQuestions(missing, contested(listed))
 
     async def finish_type(  # noqa: PLR0913 - the answers of the candidates, each by its name
         self,

@@ -7,6 +7,8 @@ closed with the last reason they met, so that no run waits for ever.
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
@@ -43,6 +45,8 @@ logger = logging.getLogger(__name__)
 TYPES_AT_ONCE = 4
 # A wait up to this stays in the slot; a longer one gives it back (D10).
 LONGEST_WAIT_IN_SLOT = timedelta(seconds=10)
+# The connection is looked at again no more often than this, however short the steps are.
+CHECK_EVERY_SECONDS = 1.0
 # Pause before a type is tried again after an outage that named no time.
 OUTAGE_PAUSE = timedelta(seconds=5)
 # A type whose reading breaks this often in one attempt, for no reason of Graph's, is given up.
@@ -102,6 +106,7 @@ class LaneReader:
         self._objects = 0
         self._postponed = 0
         self._broken: dict[str, int] = {}
+        self._checked_at = -math.inf
 
     def progress(self) -> Progress:
         """Return what the Temporal UI shows: type keys and counts only."""
@@ -154,13 +159,15 @@ class LaneReader:
             if self._is_too_late(open_types):
                 await self._close_late(open_types)
                 return
-            due = [key for key, progress in open_types.items() if self._is_due(progress)]
+            due = {key: entry for key, entry in open_types.items() if self._is_due(entry)}
             if due:
                 await self._read_due(client, run, due)
             else:
                 await self._wait(open_types)
 
-    async def _read_due(self, client: GraphClient, run: ReadingRun, due: list[str]) -> None:
+    async def _read_due(
+        self, client: GraphClient, run: ReadingRun, due: dict[str, TypeProgress]
+    ) -> None:
         slots, bulk = asyncio.Semaphore(TYPES_AT_ONCE), asyncio.Lock()
 
         async def read_one(key: str) -> None:
@@ -168,7 +175,7 @@ class LaneReader:
             turn = bulk if resource_type(key).is_bulky else nullcontext()
             async with turn, slots:
                 self._reading = key
-                await self._read_type(client, run, key)
+                await self._read_type(client, run, key, due[key])
 
         remaining = self._call.deadline_at - self._ground.clock()
         # At the deadline the loop above closes what is open.
@@ -188,7 +195,9 @@ class LaneReader:
             # True of every type alike: the lane ends, and none of its types is blamed.
             raise locked
 
-    async def _read_type(self, client: GraphClient, run: ReadingRun, key: str) -> None:
+    async def _read_type(
+        self, client: GraphClient, run: ReadingRun, key: str, progress: TypeProgress
+    ) -> None:
         reading = TypeReading(
             captures=self._ground.captures,
             client=client,
@@ -197,7 +206,7 @@ class LaneReader:
             at_cursor=self._at_cursor,
         )
         try:
-            await reading.read()
+            await reading.read(progress)
             self._done += 1
         except (
             GraphCredentialRefusedError,
@@ -217,6 +226,10 @@ class LaneReader:
     async def _at_cursor(self, objects: int) -> None:
         """Count, and stop if somebody disabled the connection meanwhile."""
         self._objects += objects
+        now = time.monotonic()
+        if now - self._checked_at < CHECK_EVERY_SECONDS:
+            return
+        self._checked_at = now
         assert self._connection_id is not None  # noqa: S101 - set before anything is read
         await self._ground.access.check(self._connection_id)
 

@@ -19,6 +19,7 @@ from graph.client import GraphClient
 from graph.errors import GraphPageTokenExpiredError
 from graph.reading import ListingPage, Presence, ReadObject, ResourceReader
 from graph.referenced_reading import ReferencedReader
+from services.backups.capture_endings import ListingOpenError
 from services.backups.capture_records import TypeProgress
 from services.backups.captures import CaptureService
 from services.backups.listed_objects import CapturedObject, FailedObject, ListedObject
@@ -91,23 +92,28 @@ class TypeReading:
         self._rules = rules_of(resource_type)
         self._at_cursor = at_cursor
 
-    async def read(self) -> None:
-        """Go on from what is stored until the type is finished."""
-        while not (progress := await self._progress()).is_done:
+    async def read(self, progress: TypeProgress) -> None:
+        """Go on from `progress` until the type is finished.
+
+        What is stored is read again only when another attempt, or Graph, made it something else.
+        """
+        while not progress.is_done:
             await self._at_cursor(0)
             try:
-                if progress.is_listed:
-                    await self._finish()
-                else:
+                if not progress.is_listed:
                     await self._list(progress)
-            except StepLostError:
-                continue
+                await self._finish()
+            except (StepLostError, ListingOpenError):
+                pass
             except GraphPageTokenExpiredError:
                 if progress.epoch >= MOST_RESTARTS:
                     raise
                 await self._captures.restart_listing(
                     self._run.id, self._run.owner, self._type.key, progress.epoch
                 )
+            else:
+                return
+            progress = await self._progress()
 
     def _reader_of(self, client: GraphClient) -> ResourceReader:
         if self._type.by_reference:
@@ -121,7 +127,7 @@ class TypeReading:
         return await self._captures.known_objects(self._run.tenant_id, self._type.key, object_ids)
 
     async def _progress(self) -> TypeProgress:
-        return (await self._captures.progress(self._run.id))[self._type.key]
+        return await self._captures.progress_of(self._run.id, self._type.key)
 
     async def _list(self, progress: TypeProgress) -> None:
         number, cursor = progress.page, progress.cursor
@@ -154,10 +160,9 @@ class TypeReading:
         await self._at_cursor(len(step.objects))
 
     async def _finish(self) -> None:
-        missing = await self._captures.missing_candidates(
+        missing, contested = await self._captures.questions(
             self._run.id, self._type.key, self._run.tenant_id
         )
-        contested = await self._captures.contested_objects(self._run.id, self._type.key)
         still_listed = await self._reader.still_listed(contested) if contested else set[str]()
         unlisted = [object_id for object_id in contested if object_id not in still_listed]
         found = await self._probe([*missing, *unlisted])

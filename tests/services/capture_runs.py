@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.canonical_rules import CanonicalRules
 from domain.outcome import TypeResult
+from services.backups.capture_records import ListingQuestions
 from services.backups.captures import CapturedObject, CaptureService, FailedObject
 from storage.runs import Owner
 from storage.tables import operation_runs
@@ -89,7 +90,13 @@ class Backup:
         return await self.service.finish_type(self.id, self.owner, resource_type, **answers)
 
     async def missing(self, resource_type: str = FILTER) -> list[str]:
-        return await self.service.missing_candidates(self.id, resource_type, self.tenancy.tenant_id)
+        return list((await self._questions(resource_type)).missing)
+
+    async def contested(self, resource_type: str = FILTER) -> list[str]:
+        return list((await self._questions(resource_type)).contested)
+
+    async def _questions(self, resource_type: str) -> ListingQuestions:
+        return await self.service.questions(self.id, resource_type, self.tenancy.tenant_id)
 
     async def complete(self) -> UUID | None:
         """Make the set and end the run in one transaction, as the run record does."""

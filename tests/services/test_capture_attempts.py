@@ -5,9 +5,9 @@ import random
 from contextlib import suppress
 from typing import Any
 
+import asyncpg
 import pytest
 import pytest_asyncio
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.services.capture_runs import (
@@ -116,7 +116,7 @@ async def test_step_that_breaks_between_two_writes_leaves_nothing(
     run = await tenant.backup().begin()
     before = await snapshot(tenant)
     await break_writes(tenant, table)
-    with pytest.raises(DBAPIError):
+    with pytest.raises(asyncpg.PostgresError):
         await run.step([item("object-00001", "two"), item("new")])
     assert await snapshot(tenant) == before
     await mend_writes(tenant, table)
@@ -132,7 +132,7 @@ async def test_ending_that_breaks_between_two_writes_leaves_nothing(
     await run.step(items(9))
     before = await snapshot(tenant)
     await break_writes(tenant, table)
-    with pytest.raises(DBAPIError):
+    with pytest.raises(asyncpg.PostgresError):
         await run.finish(gone=["object-00009"])
     assert await snapshot(tenant) == before
     await mend_writes(tenant, table)

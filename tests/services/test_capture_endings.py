@@ -96,7 +96,7 @@ async def test_listed_object_that_answers_404_fails_unless_a_fresh_listing_lacks
     await tenant.back_up(items(30))
     run = await tenant.backup().begin()
     await run.step([*items(28), *not_found(28, 29, 77)])
-    contested = await run.service.contested_objects(run.id, FILTER)
+    contested = await run.contested()
     assert contested == ["object-00028", "object-00029", "object-00077"]
     vanished = ["object-00029", "object-00077"]
     result = await run.finish(gone=vanished, vanished=vanished)
@@ -111,7 +111,7 @@ async def test_large_loss_of_listed_objects_is_held_too(tenant: Tenant) -> None:
     await tenant.back_up(items(40))
     run = await tenant.backup().begin()
     await run.step([*items(15), *not_found(*range(15, 40))])
-    vanished = await run.service.contested_objects(run.id, FILTER)
+    vanished = await run.contested()
     held = await run.finish(gone=vanished, vanished=vanished)
     assert (held.reason_code, held.deleted, held.failed) == ("listing_held", 0, 25)
     assert await count_rows(tenant.engine, TOMBSTONES) == 0

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from devstack.graph_service import GraphConfig, Profile
+from services.backups.capture_records import TypeProgress
 from services.backups.context_reading import ContextReader
 from services.backups.lane_reading import LaneReader
 from services.backups.type_reading import TypeReading
@@ -139,10 +140,10 @@ async def test_type_that_breaks_among_those_that_are_referred_to_is_named(
 ) -> None:
     read = TypeReading.read
 
-    async def broken(self: TypeReading) -> None:
+    async def broken(self: TypeReading, progress: TypeProgress) -> None:
         if self._type.key == "group":
             raise RuntimeError("a planted text of a defect")
-        await read(self)
+        await read(self, progress)
 
     monkeypatch.setattr(TypeReading, "read", broken)
     monkeypatch.setattr("services.backups.lane_reading.OUTAGE_PAUSE", timedelta(milliseconds=50))

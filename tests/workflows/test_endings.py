@@ -14,6 +14,7 @@ from contracts.operations import OperationDecision
 from contracts.runs import OperationResult, OperationRunRequest
 from devstack.graph_service import GraphConfig, Profile
 from services.admission.admission import Origin
+from services.backups.capture_records import TypeProgress
 from services.backups.lane_reading import LaneReader
 from services.backups.type_reading import TypeReading
 from services.directory_roles.directory_role_definitions import DirectoryRoleDefinitionsService
@@ -154,10 +155,10 @@ async def test_type_that_breaks_for_no_reason_of_graph_keeps_no_other_back(
 ) -> None:
     read = TypeReading.read
 
-    async def broken(self: TypeReading) -> None:
+    async def broken(self: TypeReading, progress: TypeProgress) -> None:
         if self._type.key == "caPolicy":
             raise RuntimeError("a planted text of a defect")
-        await read(self)
+        await read(self, progress)
 
     monkeypatch.setattr(TypeReading, "read", broken)
     monkeypatch.setattr("services.backups.lane_reading.OUTAGE_PAUSE", timedelta(milliseconds=50))
