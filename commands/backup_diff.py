@@ -21,6 +21,7 @@ from commands.session import Options, Session, execute
 from commands.views.author_views import authorship_document
 from commands.views.change_views import reverted_parts
 from commands.views.diff_views import (
+    not_comparable_parts,
     object_document,
     object_part,
     patch_document,
@@ -310,6 +311,7 @@ def _parts(sides: _Sides, differing: "Sequence[TypeDifference]") -> list[Any]:
     parts: list[Any] = [f"From {sides.older} to {sides.newer}"]
     for entry in differing:
         parts += type_parts(entry, sides.authors)
+    parts += not_comparable_parts(differing)
     if sides.authorship is not None:
         parts += reverted_parts(sides.authorship.reverted)
     return [*parts, summary(differing)]

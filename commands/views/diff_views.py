@@ -74,17 +74,27 @@ def patch_document(entry: "ObjectDifference") -> dict[str, Any]:
 
 
 def type_parts(found: "TypeDifference", authors: "Authors") -> list[RenderableType]:
-    """Return what a person reads of one resource type; nothing for one that is equal."""
+    """Return what a person reads of one resource type; nothing for one without differences."""
     if found.reason_code is not None:
         label = reason(found.reason_code).label.lower()
         return [styled(f"{_label(found.resource_type)}: not read ({label})", "magenta")]
-    if found.is_equal and found.is_comparable:
+    if found.is_equal:
         return []
     heading = f"{_label(found.resource_type)}: {counted(len(found.objects), 'object')}"
     parts: list[RenderableType] = [styled(heading, "bold")]
     if not found.is_comparable:
         parts.append(styled(f"  {_NOT_COMPARABLE}", "magenta"))
     return [*parts, *(object_part(entry, authors) for entry in found.objects)]
+
+
+def not_comparable_parts(types: "Sequence[TypeDifference]") -> list[RenderableType]:
+    """Return one line for all types without differences that were not read whole."""
+    keys = [
+        found.resource_type
+        for found in types
+        if found.is_equal and not found.is_comparable and found.reason_code is None
+    ]
+    return [styled(f"{_NOT_COMPARABLE.capitalize()}: {', '.join(keys)}", "magenta")] if keys else []
 
 
 def object_part(entry: "ObjectDifference", authors: "Authors") -> Text:

@@ -9,9 +9,11 @@ from rich.console import Console, RenderableType
 
 from commands.roles import change_text
 from commands.views.change_views import change_parts, comparison_parts, difference_lines
+from commands.views.diff_views import not_comparable_parts, type_parts
 from commands.views.links import LinkBase
 from domain.diff import Change, ChangeKind
 from services.directory_roles.directory_role_reads import RoleChange
+from services.history.object_differences import TypeDifference
 from services.sets.backup_sets import BackupSet
 from services.sets.set_comparison import ChangedObject, ObjectChange, TypeComparison
 
@@ -57,6 +59,13 @@ def test_comparison_names_types_that_only_changed_by_schema() -> None:
     types = [TypeComparison(resource_type="filter", is_comparable=True, schema_changed=changed)]
     named = cast("BackupSet", SimpleNamespace(name="set"))
     assert "filter" in "".join(_shown(*comparison_parts(named, named, types)))
+
+
+def test_types_that_cannot_be_compared_share_a_line() -> None:
+    unread = [TypeDifference(resource_type=key, is_comparable=False) for key in ("filter", "group")]
+    assert [part for found in unread for part in type_parts(found, {})] == []
+    [line] = _shown(*not_comparable_parts(unread))
+    assert line.endswith("nothing is called added or removed: filter, group")
 
 
 def test_change_of_a_role_takes_a_line_for_each_action() -> None:
