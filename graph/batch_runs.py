@@ -163,7 +163,9 @@ class BatchRun:
         if answer.status == 204 and answer.body is None:
             return item.finish(None)
         if not isinstance(answer.body, dict):
-            return item.finish(None, protocol_error("batch_item_not_an_object"))
+            # A gateway's page in place of the answer: it may be whole the next time.
+            item.error = protocol_error("batch_item_not_an_object")
+            return _Step.LATER
         try:
             return self._take_page(item, answer.body)
         except GraphProtocolError as error:

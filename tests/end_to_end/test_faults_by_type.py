@@ -18,10 +18,10 @@ from graph.retry import RetryRules
 from tests.end_to_end.conftest import Run
 from tests.end_to_end.product import Product
 from tests.end_to_end.stored import Row, changes_of, objects_of, results_of, tombstones_of
-from tests.end_to_end.truth import PLACES, ids_of, path_of
+from tests.end_to_end.truth import GROUPS, PLACES, ids_of, path_of, referred_groups
 
 # Enough for every type read well, on a slow machine; lasting faults that may pass take all of it.
-DEADLINE = "10s"
+DEADLINE = "20s"
 # So patient is a client in these tests: seconds where the product takes minutes.
 PATIENCE = ClientSettings(rules=RetryRules(tries=2, first_backoff=0.05, longest_wait=0.3))
 # Intune's answer to an app without the permission (api.md d.4).
@@ -108,8 +108,8 @@ async def fill(product: Product) -> None:
 
 
 def strike(product: Product, values: Fault, **more: Any) -> None:
-    """Let every request below each type's collection meet a fault."""
-    for path in {path_of(key) for key in PLACES}:
+    """Let every request below each type's collection meet a fault, those for groups as well."""
+    for path in {GROUPS, *(path_of(key) for key in PLACES)}:
         product.graph.control.add_fault(path=f"{path}*", **values, **more)
 
 
@@ -136,6 +136,7 @@ async def assert_nothing_lost(product: Product) -> None:
     stored = await objects_of(product, run)
     for key in PLACES:
         assert set(stored[key]) == set(ids_of(product.graph, key)), key
+    assert set(stored["group"]) == referred_groups(product.graph)
 
 
 @pytest.mark.parametrize("name", marked(LASTING))
@@ -153,6 +154,10 @@ async def test_fault_that_lasts_is_named_for_every_type_and_loses_nothing(
         assert (result["reason_code"], result["listing_complete"]) == (reason_code, False), key
         # What is known and was not read is missing, and said to be.
         assert result["failed"] == result["expected"] == len(ids_of(settled.graph, key)), key
+    # Groups have no listing, so what is refused for each of them is each one's failure.
+    groups = results["group"]
+    assert groups["failed"] == groups["expected"] == len(referred_groups(settled.graph)) > 0
+    assert reason_code in {groups["reason_code"], *groups["reason_counts"]}
     await assert_nothing_lost(settled)
 
 
@@ -168,3 +173,4 @@ async def test_fault_that_passes_leaves_no_trace_in_any_type(settled: Product, n
         result = results[key]
         assert result["listing_complete"], key
         assert result["unchanged"] == len(ids_of(settled.graph, key)), key
+    assert results["group"]["unchanged"] == len(referred_groups(settled.graph))

@@ -219,6 +219,15 @@ async def test_base64_body_of_an_item_is_an_error_not_content(
     assert isinstance(second.error, GraphProtocolError)
 
 
+async def test_page_of_a_gateway_in_place_of_an_item_is_asked_for_again(
+    graph: ScriptedGraph, client: GraphClient
+) -> None:
+    script(graph, 2)
+    graph.on(f"/beta{ROOT}/1", Reply("<html>"), Reply({"id": "1"}))
+    assert ids(list(await client.batch("beta", requests(2)))) == ["0", "1"]
+    assert graph.batches[1:] == [[f"{ROOT}/1"]]
+
+
 async def test_conditional_access_is_not_batched(graph: ScriptedGraph, client: GraphClient) -> None:
     root = "/identity/conditionalAccess/policies"
     for place in range(3):
