@@ -15,7 +15,7 @@ from commands.options import (
     examples,
 )
 from commands.session import Options, Session, execute
-from commands.views.author_views import attribution_document, authorship_document
+from commands.views.author_views import attribution_document, authorship_document, gap_parts
 from commands.views.change_views import change_parts, comparison_parts, reverted_parts
 
 if TYPE_CHECKING:
@@ -140,5 +140,6 @@ async def _compare(session: Session, wanted: str, against: str, tenant: str | No
         lambda: [
             *comparison_parts(older, newer, types),
             *reverted_parts(authorship.reverted),
+            *gap_parts(authorship),
         ],
     )

@@ -18,7 +18,7 @@ from commands.options import (
 )
 from commands.schedule_editing import checked_types
 from commands.session import Options, Session, execute
-from commands.views.author_views import authorship_document
+from commands.views.author_views import authorship_document, gap_parts
 from commands.views.change_views import reverted_parts
 from commands.views.diff_views import (
     not_comparable_parts,
@@ -314,6 +314,7 @@ def _parts(sides: _Sides, differing: "Sequence[TypeDifference]") -> list[Any]:
     parts += not_comparable_parts(differing)
     if sides.authorship is not None:
         parts += reverted_parts(sides.authorship.reverted)
+        parts += gap_parts(sides.authorship)
     return [*parts, summary(differing)]
 
 

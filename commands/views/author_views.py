@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from commands.views.screen import moment
+from rich.console import RenderableType
+
+from commands.views.screen import moment, styled
 from domain.reasons import reason
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ _UNKNOWN = {
     "first_backup": "not known: there is no backup before it",
     "provider_permission_denied": "not known: the app may not read audit events",
 }
+_SOURCES = {"intune": "Intune", "directory": "Entra"}
+# Microsoft itself, or whoever the event does not tell.
+_UNNAMED = "somebody unnamed"
 _MOST_SHOWN = 3
 
 
@@ -69,7 +74,23 @@ def who(attribution: "Attribution") -> str:
 
 def why_unknown(code: str) -> str:
     """Return the sentence for a cause."""
-    return _UNKNOWN.get(code) or f"not known: {reason(code).label.lower()}"
+    label = reason(code).label
+    # Only its first letter: it may name Microsoft.
+    return _UNKNOWN.get(code) or f"not known: {label[:1].lower()}{label[1:]}"
+
+
+def gap_parts(found: "Authorship | None") -> list[RenderableType]:
+    """Return a line for each source of events that was not read to the end."""
+    gaps = {} if found is None else found.sources
+    return [
+        styled(
+            f"What was changed back in between ({_SOURCES[source.value]}): {why_unknown(code)}",
+            "dim",
+        )
+        for source, code in gaps.items()
+        # Before the first reading nothing was changed back.
+        if code != "first_backup"
+    ]
 
 
 def acts(events: "Sequence[ChangeEvent]") -> str:
@@ -81,6 +102,6 @@ def acts(events: "Sequence[ChangeEvent]") -> str:
 
 def _act(event: "ChangeEvent") -> str:
     actor = event.actor
-    name = "somebody" if actor is None else actor.name or actor.id or "Microsoft"
+    name = (None if actor is None else actor.name or actor.id) or _UNNAMED
     app = f" with {actor.application}" if actor is not None and actor.application else ""
     return f"{name}{app} ({event.operation.value}, {moment(event.happened_at)})"

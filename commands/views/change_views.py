@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 from rich.text import Text
 
-from commands.views.author_views import acts, who
+from commands.views.author_views import acts, gap_parts, who
 from commands.views.screen import json_value, stacked, styled, table
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def change_parts(
         for change in changes
     ]
     reverted = [] if authorship is None else reverted_parts(authorship.reverted)
+    reverted += gap_parts(authorship)
     if not changes:
         return ["Nothing changed.", *reverted]
     if differences is None:

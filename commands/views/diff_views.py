@@ -76,8 +76,9 @@ def patch_document(entry: "ObjectDifference") -> dict[str, Any]:
 def type_parts(found: "TypeDifference", authors: "Authors") -> list[RenderableType]:
     """Return what a person reads of one resource type; nothing for one without differences."""
     if found.reason_code is not None:
-        label = reason(found.reason_code).label.lower()
-        return [styled(f"{_label(found.resource_type)}: not read ({label})", "magenta")]
+        label = reason(found.reason_code).label
+        why = f"{label[:1].lower()}{label[1:]}"
+        return [styled(f"{_label(found.resource_type)}: not read ({why})", "magenta")]
     if found.is_equal:
         return []
     heading = f"{_label(found.resource_type)}: {counted(len(found.objects), 'object')}"

@@ -1,6 +1,7 @@
 """What changes, links and next steps look like, without a server."""
 
 import io
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import cast
 
@@ -8,11 +9,14 @@ import pytest
 from rich.console import Console, RenderableType
 
 from commands.roles import change_text
+from commands.views.author_views import who
 from commands.views.change_views import change_parts, comparison_parts, difference_lines
 from commands.views.diff_views import not_comparable_parts, type_parts
 from commands.views.links import LinkBase
+from domain.audit_events import ActorKind, EventActor, EventOperation, EventSource
 from domain.diff import Change, ChangeKind
 from services.directory_roles.directory_role_reads import RoleChange
+from services.history.change_attribution import Attribution, Authorship, ChangeEvent
 from services.history.object_differences import TypeDifference
 from services.sets.backup_sets import BackupSet
 from services.sets.set_comparison import ChangedObject, ObjectChange, TypeComparison
@@ -59,6 +63,21 @@ def test_comparison_names_types_that_only_changed_by_schema() -> None:
     types = [TypeComparison(resource_type="filter", is_comparable=True, schema_changed=changed)]
     named = cast("BackupSet", SimpleNamespace(name="set"))
     assert "filter" in "".join(_shown(*comparison_parts(named, named, types)))
+
+
+def test_events_that_were_not_read_are_said_though_nothing_changed() -> None:
+    found = Authorship({}, [], {EventSource.INTUNE: "provider_throttled"})
+    assert _shown(*change_parts([], None, found)) == [
+        "Nothing changed.",
+        "What was changed back in between (Intune): not known: throttled by Microsoft",
+    ]
+
+
+def test_event_without_an_actor_blames_nobody() -> None:
+    moment = datetime(2026, 5, 1, tzinfo=UTC)
+    nobody = EventActor(ActorKind.SERVICE)
+    event = ChangeEvent(moment, EventOperation.UPDATE, EventSource.INTUNE, nobody)
+    assert who(Attribution([event])) == "somebody unnamed (update, 2026-05-01 00:00:00Z)"
 
 
 def test_types_that_cannot_be_compared_share_a_line() -> None:
