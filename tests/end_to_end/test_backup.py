@@ -191,6 +191,10 @@ async def test_unchanged_backup_writes_rows_by_the_number_of_types(
         steps = written.pop("operation_run_steps")
         assert steps <= 1.5 * types
         assert sum(written.values()) <= 2 * types + 10, written
+        if profile is Profile.M:
+            # P5; in a smaller tenant the rows of the types weigh more than those of its objects.
+            first = sum(count for table, count in before.items() if table != "operation_run_steps")
+            assert sum(written.values()) <= 0.05 * first
 
 
 CONTENT_TABLES = ("contents", "policies", "policy_versions", "manifest_chunks")
