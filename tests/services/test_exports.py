@@ -109,12 +109,30 @@ async def test_export_never_mixes_with_what_is_there(
 async def test_export_that_breaks_leaves_nothing(
     tenant: Tenant, exporter: SetExporter, tmp_path: Path
 ) -> None:
+    def fail(_done: int, _total: int) -> None:
+        raise RuntimeError("broken half way")
+
+    _, set_id = await tenant.back_up(items(3))
+    assert set_id is not None
+    with pytest.raises(RuntimeError):
+        await exporter.export(tenant.tenancy.workspace_id, set_id, tmp_path / "x", on_progress=fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_altered_document_is_named_and_the_others_are_exported(
+    tenant: Tenant, exporter: SetExporter, tmp_path: Path
+) -> None:
     _, set_id = await tenant.back_up(items(3))
     async with tenant.engine.begin() as connection:
-        await connection.exec_driver_sql("UPDATE contents SET body = body || '\\x00'")
-    with pytest.raises(Exception, match="does not open"):
-        await export(exporter, tenant, set_id, tmp_path / "export")
-    assert list(tmp_path.iterdir()) == []
+        await connection.exec_driver_sql(
+            "UPDATE contents SET body = sha256(body) WHERE version_hash = "
+            "(SELECT current_version_hash FROM policies WHERE external_id = 'object-00001' "
+            f"AND tenant_id = '{tenant.tenancy.tenant_id}')"
+        )
+    assert set_id is not None
+    report = await exporter.export(tenant.tenancy.workspace_id, set_id, tmp_path / "x")
+    assert report.missing == [("filter", "object-00001")]
+    assert {file.object_id for file in report.files} >= {"object-00000", "object-00002"}
 
 
 def files_under(folder: Path) -> dict[str, tuple[bytes, int]]:
