@@ -5,6 +5,7 @@ durable cursor. A kill at any line is survived by the next worker.
 """
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable, Sequence
@@ -49,6 +50,8 @@ _DRAIN = timedelta(seconds=30)
 _STICKY_TIMEOUT = timedelta(seconds=3)
 # Longest time for which a heartbeat's details and a cancel may wait.
 _HEARTBEAT_THROTTLE = timedelta(seconds=10)
+# Container objects between two young collections; 700 by default.
+_ALLOCATIONS = 20_000
 
 
 def activities_of(services: Services) -> Sequence[Callable[..., Any]]:
@@ -138,9 +141,21 @@ async def _serve() -> None:
         raise SystemExit(f"TenantOps cannot start: {error}") from None
 
 
+def _spare_the_collector() -> None:
+    """Keep what was imported out of garbage collections, and have fewer of them.
+
+    Documents are trees that need no collector; looking through every module for the sake of them
+    took a tenth of a backup's time (P4).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS)
+
+
 def main() -> None:
     """Run the worker until it is drained; what `tenantops worker` does."""
     return_freed_memory()
+    _spare_the_collector()
     asyncio.run(_serve())
 
 

@@ -51,12 +51,14 @@ class ConnectionUse:
         clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
+        # One statement, one round trip: it is asked at every cursor of a backup.
+        self._alone = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._keys = keys
         self._clock = clock
 
     async def find(self, connection_id: UUID) -> StoredConnection | None:
         """Return a connection by its id alone, for work that was authorized before."""
-        async with self._engine.connect() as connection:
+        async with self._alone.connect() as connection:
             return await rows.find_connection(connection, connection_id)
 
     async def resolve_read_connection(
