@@ -17,6 +17,10 @@ _BYTES = """
 SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class
 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
 """
+_BYTES_BY_TABLE = """
+SELECT relname, pg_total_relation_size(oid) AS size FROM pg_class
+WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 2 DESC
+"""
 _WAL = "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"
 
 
@@ -45,23 +49,26 @@ class Reading:
         return self.inserted + self.updated
 
 
-async def read_meter(stand: Stand) -> Reading:
-    """Read the totals of a product's database once its statistics are complete."""
+async def read_meter(stand: Stand, *, is_tidied: bool = False) -> Reading:
+    """Read the totals of a product's database once its statistics are complete.
+
+    is_tidied: let VACUUM free what is dead before sizes are read, as autovacuum does within a day.
+    """
     await asyncio.sleep(STATISTICS_SECONDS)
     connection = await asyncpg.connect(stand.ground.postgres.dsn(stand.database))
     try:
         inserted, updated = await connection.fetchrow(_ROWS)
         busy, transactions = await connection.fetchrow(_DATABASE)
-        size = await connection.fetchval(_BYTES)
         wal = await connection.fetchval(_WAL)
+        if is_tidied:
+            await connection.execute("VACUUM")
+        size = await connection.fetchval(_BYTES)
     finally:
         await connection.close()
     return Reading(inserted, updated, size, wal, float(busy), transactions)
 
 
-async def tables_that_grew(stand: Stand) -> dict[str, int]:
-    """Return rows inserted so far by table, without those that have none."""
-    found = await stand.select(
-        "SELECT relname, n_tup_ins FROM pg_stat_user_tables WHERE n_tup_ins > 0 ORDER BY 2 DESC"
-    )
-    return {row["relname"]: row["n_tup_ins"] for row in found}
+async def table_bytes(stand: Stand) -> dict[str, int]:
+    """Return the bytes of each table with its indexes."""
+    found = await stand.select(_BYTES_BY_TABLE)
+    return {row["relname"]: row["size"] for row in found}
