@@ -50,8 +50,8 @@ test: venv ## What a visitor runs: under 5 minutes
 	$(BIN)/pytest $(PARALLEL) -m "not long and not chaos"
 
 test-all: venv ## Adds the long tests: kills, restarts, stress
-	$(BIN)/pytest $(PARALLEL) -m "not long and not chaos"
-	$(BIN)/pytest -m "long and not chaos"
+	$(BIN)/pytest $(PARALLEL) -m "not alone and not chaos"
+	$(BIN)/pytest -m "alone and not chaos"
 
 chaos: venv ## Twenty kills of the worker in a profile-L backup
 	$(BIN)/pytest -m chaos

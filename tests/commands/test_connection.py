@@ -88,6 +88,7 @@ async def test_credential_is_replaced(settled: Terminal) -> None:
     assert changed["connection"]["credential_kind"] == "managed_identity"
 
 
+@pytest.mark.long
 async def test_secret_is_asked_for_on_a_terminal_without_echo(settled: Terminal) -> None:
     master, slave = os.openpty()
     with settled.process(*ADD, stdin=slave, stderr=slave) as process:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.long, pytest.mark.alone, pytest.mark.timeout(400)]
 
 
 def _demo(state_directory: Path) -> Any:

@@ -16,7 +16,7 @@ from commands.local.local_worker import LEAST_SECONDS
 from tests.commands.terminal import Terminal
 from tests.eventually import eventually
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.long, pytest.mark.alone, pytest.mark.timeout(180)]
 
 PORTS = ("--postgres-port", "--temporal-port", "--temporal-ui-port", "--graph-port")
 

@@ -125,6 +125,7 @@ async def test_number_too_large_for_the_database_is_wrong_input(office: Terminal
     assert "give a smaller one" in refused["error"]["message"]
 
 
+@pytest.mark.long
 async def test_interrupted_watch_leaves_the_run_alone(
     office: Terminal, held: Callable[[], None]
 ) -> None:

@@ -28,6 +28,8 @@ async def bare(tmp_path: Path) -> AsyncIterator[Terminal]:
     await terminal("stack", "stop")
 
 
+@pytest.mark.long
+@pytest.mark.alone
 async def test_stack_start_status_tenants_env_and_stop(bare: Terminal) -> None:
     options = [word for port in PORTS for word in (port, "0")]
     started = await bare.json(*START, *options)

@@ -23,6 +23,8 @@ from devstack.stack import Stack, StackEnvironment
 from devstack.state import StackPhase, StackState
 
 
+@pytest.mark.long
+@pytest.mark.alone
 def test_command_line_life_of_a_stack_exit_codes(configuration: StackConfiguration) -> None:
     arguments = ["--configuration", configuration.to_json()]
     commands = ("status", "start", "status", "env", "stop", "stop", "env")

@@ -50,6 +50,7 @@ def test_graph_part_started_answers_with_its_certificate(
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_graph_part_killed_comes_back_at_the_same_address(
     graph_stack: Stack, running_graph: StackState
 ) -> None:
@@ -62,6 +63,7 @@ async def test_graph_part_killed_comes_back_at_the_same_address(
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_graph_part_supervisor_killed_ends_too(
     graph_stack: Stack, running_graph: StackState
 ) -> None:

@@ -163,6 +163,7 @@ def test_postgres_pid_file_of_a_strangers_process_spares_it(directory: Path) -> 
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_postgres_initdb_killed_half_way_starts_afresh(tmp_path: Path) -> None:
     half = tmp_path / "pg" / "data.unfinished"
     half.mkdir(parents=True)
@@ -182,6 +183,8 @@ def test_postgres_long_directory_keeps_its_socket_elsewhere(directory: Path) -> 
     deep.rename(directory)
 
 
+@pytest.mark.long
+@pytest.mark.alone
 def test_postgres_taken_port_says_so(server: EmbeddedPostgres, tmp_path: Path) -> None:
     second = EmbeddedPostgres(tmp_path / "second", port=server.port, durable=False)
     with pytest.raises(ServerStartError, match="Address already in use"):
@@ -220,6 +223,7 @@ def open_directory(tmp_path: Path) -> Path:
 
 @needs_root
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.parametrize("parent_owner", [0, 12345], ids=["root's", "somebody else's"])
 def test_postgres_below_a_closed_directory_runs(tmp_path: Path, parent_owner: int) -> None:
     closed = tmp_path / "closed"
@@ -231,6 +235,7 @@ def test_postgres_below_a_closed_directory_runs(tmp_path: Path, parent_owner: in
 
 @needs_root
 @pytest.mark.long
+@pytest.mark.alone
 def test_postgres_owned_by_another_account_before_is_taken_over(directory: Path) -> None:
     with EmbeddedPostgres(directory, durable=False) as server:
         server.execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 42 AS answer")

@@ -45,6 +45,7 @@ async def test_temporal_address_answers_with_the_search_attributes(temporal_addr
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_session_signalled_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     with subprocess.Popen(
@@ -61,6 +62,7 @@ async def test_session_signalled_leaves_nothing(tmp_path: Path, number: signal.S
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_session_killed_leaves_no_process(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", __file__, "-m", "not long"],

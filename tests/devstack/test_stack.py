@@ -55,6 +55,7 @@ def test_stack_started_makes_the_root_key_once(stack: Stack, running: StackState
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_stack_stopped_leaves_nothing_and_returns_with_its_data(
     pair: Stack, running_pair: StackState
 ) -> None:
@@ -71,6 +72,7 @@ async def test_stack_stopped_leaves_nothing_and_returns_with_its_data(
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_stack_start_reports_each_step(stack: Stack) -> None:
     seen: list[StackState] = []
     stack.start(seen.append)
@@ -89,6 +91,7 @@ def test_stack_started_by_several_at_once_is_one_stack(new_stack: NewStack) -> N
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_stack_started_afresh_initializes_everything(
     configuration: StackConfiguration, tmp_path: Path
 ) -> None:
@@ -120,6 +123,7 @@ async def test_stack_explicit_port_taken_names_port_and_mend(
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_stack_port_used_last_is_taken_picks_another(new_stack: NewStack) -> None:
     port = any_free_port()
     stack = new_stack()
@@ -152,6 +156,7 @@ def test_stack_state_with_a_recycled_pid_spares_the_stranger(stack: Stack) -> No
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_stack_unreadable_state_is_replaced(stack: Stack) -> None:
     (stack.directory / "state.json").write_text('{"phase": "run')
     assert stack.start().is_whole

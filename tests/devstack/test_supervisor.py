@@ -14,7 +14,7 @@ from devstack.state import PartStatus, StackPhase, StackState
 from tests.devstack.conftest import assert_answer_kept, keep_answer, left_files, processes_of
 from tests.eventually import eventually
 
-SIGNALS = [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+SIGNALS = [signal.SIGTERM, pytest.param(signal.SIGINT, marks=[pytest.mark.long, pytest.mark.alone])]
 
 
 def process_of(state: StackState, part: PartName) -> ProcessIdentity:
@@ -39,7 +39,11 @@ async def assert_nothing_left(directory: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", [PartName.POSTGRES, pytest.param(PartName.TEMPORAL, marks=pytest.mark.long)]
+    "part",
+    [
+        PartName.POSTGRES,
+        pytest.param(PartName.TEMPORAL, marks=[pytest.mark.long, pytest.mark.alone]),
+    ],
 )
 async def test_part_killed_comes_back_with_the_next_start(
     pair: Stack, running_pair: StackState, part: PartName
@@ -55,6 +59,7 @@ async def test_part_killed_comes_back_with_the_next_start(
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_supervisor_killed_ends_its_servers(pair: Stack, running_pair: StackState) -> None:
     await kill(supervisor_of(running_pair))
     assert pair.status().phase is StackPhase.STOPPED
@@ -62,6 +67,7 @@ async def test_supervisor_killed_ends_its_servers(pair: Stack, running_pair: Sta
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_supervisor_killed_next_start_need_not_wait(
     pair: Stack, running_pair: StackState
 ) -> None:
@@ -74,6 +80,7 @@ async def test_supervisor_killed_next_start_need_not_wait(
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_everything_killed_at_once_starts_again(
     pair: Stack, running_pair: StackState
 ) -> None:
@@ -123,6 +130,7 @@ async def test_command_signalled_while_it_starts_leaves_nothing(
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_state_directory_removed_ends_its_servers(
     stack: Stack, running: StackState, tmp_path: Path
 ) -> None:
@@ -133,6 +141,7 @@ async def test_state_directory_removed_ends_its_servers(
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_part_that_cannot_come_back_is_named(stack: Stack, running: StackState) -> None:
     await kill(process_of(running, PartName.POSTGRES))
     version = stack.directory / "postgres" / "data" / "PG_VERSION"

@@ -69,6 +69,7 @@ async def test_temporal_server_stopped_leaves_no_process(tmp_path: Path) -> None
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_temporal_server_killed_keeps_its_histories(tmp_path: Path) -> None:
     with TemporalServer(tmp_path, TemporalOptions(has_ui=False)) as server:
         client = await Client.connect(server.address)
@@ -83,6 +84,7 @@ async def test_temporal_server_killed_keeps_its_histories(tmp_path: Path) -> Non
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_temporal_server_owner_killed_ends_too(tmp_path: Path, owner: Owner) -> None:
     owner(OWNER.format(directory=str(tmp_path))).kill()
     await eventually(lambda: not processes_of(tmp_path))

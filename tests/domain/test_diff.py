@@ -33,7 +33,7 @@ def form(document: object, rules: CanonicalRules) -> bytes:
 
 
 @given(DOCUMENTS, st.data(), SCALARS, st.sampled_from([BAGS, CATALOG, CanonicalRules()]))
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_diff_of_one_changed_leaf_names_exactly_that_leaf(
     document: Document, data: st.DataObject, value: object, rules: CanonicalRules
 ) -> None:

@@ -2,7 +2,7 @@ import base64
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.export_payloads import decoded_files
@@ -100,6 +100,7 @@ DOCUMENTS = st.recursive(
 )
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(st.text(), DOCUMENTS), st.binary())
 def test_any_document_gives_harmless_endings(document: dict[str, Any], content: bytes) -> None:
     found = decoded_files({**document, "scriptContent": encoded(content)})

@@ -49,6 +49,7 @@ def requests_of(product: Product) -> int:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_many_deleted_conditional_access_policies_are_all_asked_for(run_product: Run) -> None:
     counts = {"conditionalAccessPolicies": 16}
     config = GraphConfig(profile=Profile.NONE, tenants=1, budget_scale=0, counts=counts)
@@ -70,6 +71,7 @@ async def test_many_deleted_conditional_access_policies_are_all_asked_for(run_pr
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_templates_with_many_settings_are_read_at_the_first_try(run_product: Run) -> None:
     counts = {"groupPolicyConfigurations": 4}
     config = GraphConfig(profile=Profile.NONE, tenants=1, budget_scale=0, counts=counts)
@@ -105,6 +107,8 @@ async def process(
     await engine.dispose()
 
 
+@pytest.mark.long
+@pytest.mark.alone
 async def test_graph_that_hung_is_not_asked_for_more_than_its_limit_afterwards(
     database_url: str,
 ) -> None:

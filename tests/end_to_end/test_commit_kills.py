@@ -69,6 +69,7 @@ async def requests_of_all_types(product: Product) -> dict[OperationType, Operati
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.parametrize("point", ["admit", "begin", "complete"])
 async def test_kill_between_commit_and_marker_leaves_no_ghost_and_no_second_run(
     product: Product, elsewhere: Product, worker: WorkerProcess, tmp_path: Path, point: str

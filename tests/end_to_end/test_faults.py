@@ -146,6 +146,7 @@ PASSING: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.long
 async def test_faults_that_pass_leave_no_trace(run_product: Run) -> None:
     config = GraphConfig(profile=Profile.S, tenants=1, budget_scale=0)
     async with run_product(config) as product:
@@ -240,6 +241,7 @@ async def test_refused_credential_blocks_after_a_handful_of_requests(run_product
         assert control.counters(0)["token_requests"] == 0
 
 
+@pytest.mark.long
 async def test_graph_that_comes_back_within_the_deadline_is_read_whole(
     hurried_product: Product,
 ) -> None:

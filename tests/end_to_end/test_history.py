@@ -66,7 +66,9 @@ def figures(objects: int) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "counts", [FIFTY, pytest.param(FIVE_THOUSAND, marks=pytest.mark.long)], ids=["50", "5,000"]
+    "counts",
+    [FIFTY, pytest.param(FIVE_THOUSAND, marks=[pytest.mark.long, pytest.mark.alone])],
+    ids=["50", "5,000"],
 )
 async def test_backup_costs_as_many_events_as_the_figures_say(
     run_product: Run, counts: dict[str, int]

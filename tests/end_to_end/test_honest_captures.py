@@ -199,6 +199,7 @@ async def enable(product: Product) -> None:
     await product.services.connections.set_default(ACTOR, *place)
 
 
+@pytest.mark.long
 async def test_connection_disabled_meanwhile_is_not_used_on(shared_product: Product) -> None:
     product, control = shared_product, shared_product.graph.control
     services, place = product.services, (product.workspace_id, product.tenant.connection_id)

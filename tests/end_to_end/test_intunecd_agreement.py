@@ -13,6 +13,7 @@ from tests.end_to_end.stored import set_of
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.timeout(240)
 @pytest.mark.skipif(not PEERS.exists(), reason="no .venv-bench: make bench makes it")
 async def test_intunecd_and_a_backup_agree_object_by_object(

@@ -15,7 +15,7 @@ from tests.end_to_end.kill_comparison import Twin, assert_round_leaves_the_same,
 from tests.end_to_end.kill_ground import Servers, killable_servers
 from tests.end_to_end.kill_rounds import Kill, kill_postgres, kill_temporal, kill_worker
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.alone, pytest.mark.timeout(300)]
 
 KILLS = 6
 SEED = 2024

@@ -18,6 +18,7 @@ SECONDS = 300.0
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.timeout(420)
 async def test_worker_takes_hardly_more_memory_for_a_stress_tenant(server_directory: Path) -> None:
     directory = server_directory / "memory"

@@ -90,6 +90,7 @@ PARTS = ("argument", "memo", "attribute", "summary", "details", "signal", "reaso
 SCHEDULED = ("action argument", "action memo", "note", "schedule memo")
 
 
+@pytest.mark.long
 async def test_search_looks_into_every_part_of_executions_and_schedules(
     temporal_address: str,
 ) -> None:

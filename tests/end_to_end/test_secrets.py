@@ -28,6 +28,7 @@ PLACES = (
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.timeout(400)
 async def test_planted_secrets_are_nowhere_outside_encrypted_content(tmp_path: Path) -> None:
     async with open_stage(tmp_path, has_redactor=True) as stage:
@@ -45,6 +46,7 @@ async def test_planted_secrets_are_nowhere_outside_encrypted_content(tmp_path: P
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.timeout(400)
 async def test_search_without_the_redactor_finds_every_secret(tmp_path: Path) -> None:
     async with open_stage(tmp_path, has_redactor=False) as stage:

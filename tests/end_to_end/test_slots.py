@@ -210,6 +210,7 @@ async def test_schedule_that_is_off_runs_nothing_although_temporal_fires(
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_slot_that_temporal_fired_by_itself_leaves_one_run_whoever_comes_after(
     product: Product,
 ) -> None:

@@ -65,6 +65,7 @@ async def test_hundred_equal_slots_through_all_doors_leave_one_run_and_one_effec
     await assert_owners_alone_had_effects(product, [run])
 
 
+@pytest.mark.long
 async def test_hundred_equal_syncs_through_all_doors_leave_one_effect_for_each_run(
     product: Product,
 ) -> None:
@@ -92,6 +93,7 @@ async def assert_each_run_has_one_effect(product: Product, decisions: list[Decis
     await assert_owners_alone_had_effects(product, runs)
 
 
+@pytest.mark.long
 async def test_syncs_started_while_the_previous_workflow_closes_are_owned_and_never_lost(
     product: Product,
 ) -> None:
@@ -137,6 +139,7 @@ async def test_same_key_gets_the_same_decision_through_every_door_and_after_comp
     await assert_owners_alone_had_effects(product, [run])
 
 
+@pytest.mark.long
 async def test_terminal_gets_the_decision_that_its_key_had_before(product: Product) -> None:
     request = product.request(NOW, {"policy_types": ["filter"]})
     first = await through_terminal(product, request, "key-of-a-script")

@@ -72,6 +72,7 @@ async def read_during_a_stall(graph: ScriptedGraph, clients: list[GraphClient]) 
     await asyncio.gather(*asked)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("processes", [1, 2])
 async def test_stall_of_graph_is_followed_by_no_burst(
     graph: ScriptedGraph, endpoint: GraphEndpoint, processes: int

@@ -110,6 +110,8 @@ async def test_lease_greedy_processes_together_stay_within_the_limit(
     assert sum(block.requests for block in blocks) >= 40
 
 
+@pytest.mark.long
+@pytest.mark.alone
 async def test_lease_one_request_a_second_is_never_two(
     engine: AsyncEngine, other_engine: AsyncEngine
 ) -> None:

@@ -190,6 +190,7 @@ async def _is_somebody_waiting(engine: AsyncEngine) -> bool:
         return bool(await connection.scalar(query))
 
 
+@pytest.mark.long
 async def test_admission_begin_end_and_edits_at_once_never_deadlock(
     desk: Desk, ground: Ground
 ) -> None:

@@ -474,6 +474,7 @@ async def test_warnings_time_in_the_changed_hour_is_announced(service: ScheduleS
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_create_schedule_really_fires_at_its_minute(
     service: ScheduleService, client: Client, tenancy: Tenancy
 ) -> None:

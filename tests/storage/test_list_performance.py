@@ -92,6 +92,7 @@ async def explained(engine: AsyncEngine, query: Any) -> list[dict[str, Any]]:
     return nodes
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("changes", "index"),
     [
