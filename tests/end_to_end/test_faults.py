@@ -124,7 +124,7 @@ async def test_five_faults_in_one_backup_are_named_and_delete_nothing(
     assert await changes_of(product, good) == {(EMPTY, deleted, "deleted")}
     assert summary(good) == {"created": 0, "updated": 0, "deleted": 1}
     stored = await objects_of(product, good)
-    assert {k: set(v) for k, v in stored.items()} == {k: set(ids_of(graph, k)) for k in PLACES}
+    assert {k: set(stored[k]) for k in PLACES} == {k: set(ids_of(graph, k)) for k in PLACES}
 
 
 # One thing goes wrong once: resource type → fault.

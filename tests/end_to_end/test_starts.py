@@ -66,6 +66,7 @@ async def test_hundred_equal_slots_through_all_doors_leave_one_run_and_one_effec
 
 
 @pytest.mark.long
+@pytest.mark.alone
 async def test_hundred_equal_syncs_through_all_doors_leave_one_effect_for_each_run(
     product: Product,
 ) -> None:
