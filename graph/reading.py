@@ -35,8 +35,9 @@ from graph.links import path_segment, with_query
 from graph.paging import JsonObject, Page
 
 _MARK_HEX_DIGITS = 16
-# Enough to read while a step is stored; more of them would be held in memory only.
-_SLICES_AHEAD = 1
+# Pages come one after the other, and completing one takes longer than listing the next: with one
+# ahead, a long list waits for its details at every page (P4, P6).
+_SLICES_AHEAD = 3
 
 
 @dataclass(frozen=True, slots=True)

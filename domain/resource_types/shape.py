@@ -191,9 +191,10 @@ class ResourceType:
     and quoted by the reader. item: how the whole object is read; null when the list has it.
     slice_size: objects that are read in detail before they are handed on, which bounds memory
     and what one long wait can undo. is_bulky: whether a large tenant has most of its bytes here; of
-    such types one is read at a time. belongs: whether an element of the list is of this type; each
-    element of a shared collection belongs to exactly one type. It decides about new objects only:
-    one that was captured is read on for as long as it exists. name_property: display name.
+    such types of one service area one is read at a time. belongs: whether an element of the list
+    is of this type; each element of a shared collection belongs to exactly one type. It decides
+    about new objects only: one that was captured is read on for as long as it exists.
+    name_property: display name.
     volatile: patterns left out of the canonical form. positional_ids: lists whose element ids are
     positions. permission_*: least application permission. export_folder: folder of an export.
     needs_odata_type: elements of the list are told apart by their `@odata.type`; one without it

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from contracts.runs import LaneCall, LaneResult
 from domain.outcome import PermissionState
 from domain.provider_errors import Disposition
 from domain.resource_types.registry import resource_type
+from domain.resource_types.shape import ServiceArea
 from graph.client import GraphClient
 from graph.errors import (
     GraphCredentialRefusedError,
@@ -42,7 +44,7 @@ from storage.runs import Owner
 logger = logging.getLogger(__name__)
 
 # Types read at once in a lane; their requests share the client's slots and the tenant's budget.
-TYPES_AT_ONCE = 4
+TYPES_AT_ONCE = 6
 # A wait up to this stays in the slot; a longer one gives it back (D10).
 LONGEST_WAIT_IN_SLOT = timedelta(seconds=10)
 # The connection is looked at again no more often than this, however short the steps are.
@@ -168,11 +170,14 @@ class LaneReader:
     async def _read_due(
         self, client: GraphClient, run: ReadingRun, due: dict[str, TypeProgress]
     ) -> None:
-        slots, bulk = asyncio.Semaphore(TYPES_AT_ONCE), asyncio.Lock()
+        slots = asyncio.Semaphore(TYPES_AT_ONCE)
+        # Areas have budgets of their own: apps need not wait for the settings catalog.
+        bulk: defaultdict[ServiceArea, asyncio.Lock] = defaultdict(asyncio.Lock)
 
         async def read_one(key: str) -> None:
             # A bulky type waits for its turn outside of the slots that others can use.
-            turn = bulk if resource_type(key).is_bulky else nullcontext()
+            entry = resource_type(key)
+            turn = bulk[entry.service_area] if entry.is_bulky else nullcontext()
             async with turn, slots:
                 self._reading = key
                 await self._read_type(client, run, key, due[key])
