@@ -79,7 +79,7 @@ class Counters:
         numbers = asdict(total)
         numbers["by_path"] = dict(sorted(total.by_path.items()))
         numbers["by_status"] = {str(k): v for k, v in sorted(total.by_status.items())}
-        numbers["overruns_by_area"] = dict(total.overruns_by_area)
+        numbers["overruns_by_area"] = {str(k): v for k, v in total.overruns_by_area.items()}
         return {**numbers, "in_flight": self.in_flight, "in_flight_max": self.in_flight_max}
 
 
