@@ -14,6 +14,8 @@ from bench.running import Bench, run_bare_client, run_intunecd, run_program
 from bench.tenants import TWO_THOUSAND, share_of
 
 LATENCIES = (50, 150)
+TIMES_PEER = 10
+SHARE_OF_BARE = 0.7
 NAMES = {
     "product": "TenantOps, whole path",
     "reader": "TenantOps, reader alone",
@@ -186,14 +188,16 @@ def judge(finding: Finding, latency: int, by_name: dict[str, list[dict[str, Any]
     against_peer = [other / own for own, other in zip(product, peer, strict=True)]
     against_bare = [other / own for own, other in zip(product, bare, strict=True)]
     limit = [own / other for own, other in zip(bare, peer, strict=True)]
-    finding.verdicts.append(at_least(f"objects/s against IntuneCD, {latency} ms", against_peer, 10))
-    finding.verdicts.append(
-        at_least(f"objects/s against the bare client, {latency} ms", against_bare, 0.7)
-    )
     ceiling = [1 / value for value in limit]
-    finding.notes.append(
-        f"At {latency} ms the bare client itself is {spread(ceiling)} times IntuneCD: no backup "
-        "on this machine can be more."
+    verdict = at_least(f"objects/s against IntuneCD, {latency} ms", against_peer, TIMES_PEER)
+    if not verdict.is_met and statistics.median(ceiling) * SHARE_OF_BARE < TIMES_PEER:
+        verdict.at_limit = (
+            f"the bare client, which stores nothing, is itself {spread(ceiling)} times IntuneCD; "
+            f"{SHARE_OF_BARE:g} of that is less than {TIMES_PEER}."
+        )
+    finding.verdicts.append(verdict)
+    finding.verdicts.append(
+        at_least(f"objects/s against the bare client, {latency} ms", against_bare, SHARE_OF_BARE)
     )
 
 
