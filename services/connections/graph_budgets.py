@@ -96,7 +96,8 @@ def block_validity(limit: AreaLimit, share: float) -> float:
     if not _is_single(limit, share):
         return longest
     spare = limit.seconds / (limit.units * share) - limit.seconds
-    return min(longest, spare) if spare > 0 else longest
+    # Half of it for the block, half for what a network adds between two requests.
+    return min(longest, spare / 2) if spare > 0 else longest
 
 
 def _is_single(limit: AreaLimit, share: float) -> bool:
