@@ -24,6 +24,13 @@ class Verdict:
     is_met: bool
     at_limit: str = ""
 
+    @property
+    def word(self) -> str:
+        """The verdict in a word."""
+        if self.is_met:
+            return "met"
+        return "at the limit" if self.at_limit else "missed"
+
 
 @dataclass(slots=True)
 class Table:
@@ -55,9 +62,10 @@ class Finding:
     folder: Path = FOLDER
 
     def chart(self, name: str) -> Path:
-        """Return the file of a new chart."""
+        """Return the file of a chart; the document shows it once however often it is drawn."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.charts.append(name)
+        if name not in self.charts:
+            self.charts.append(name)
         return self.folder / name
 
     def save(self) -> Path:

@@ -77,9 +77,9 @@ def conclude(finding: Finding) -> None:
     for part, target in PARTS.items():
         what = f"{LABELS[part]}, second against first"
         finding.verdicts.append(at_most(what, ratios[part], target))
-        charts.bars(
-            finding.chart("p5.svg"),
-            "Second backup of an unchanged tenant",
-            "share of the first backup, less is better",
-            {LABELS[part]: ratios[part] for part in LABELS},
-        )
+    charts.bars(
+        finding.chart("p5.svg"),
+        "Second backup of an unchanged tenant",
+        "share of the first backup, less is better",
+        {LABELS[part]: ratios[part] for part in LABELS},
+    )

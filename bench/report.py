@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bench.findings import DOCS, FOLDER, Finding, Table, load
+from bench.findings import DOCS, FOLDER, Finding, Table, Verdict, load
 
 DOCUMENT = DOCS / "performance.md"
 _HEAD = """\
@@ -39,7 +39,7 @@ def _lines(findings: list[Finding]) -> Iterator[str]:
             v.what,
             v.target,
             v.measured,
-            _verdict(v.is_met, v.at_limit),
+            _verdict(v),
         ]
         for f in findings
         for v in f.verdicts
@@ -85,10 +85,8 @@ def _table(table: Table) -> Iterable[str]:
     yield ""
 
 
-def _verdict(is_met: bool, at_limit: str) -> str:  # noqa: FBT001 - two facts of one verdict
-    if is_met:
-        return "met"
-    return "at the limit" if at_limit else "**missed**"
+def _verdict(verdict: Verdict) -> str:
+    return "**missed**" if verdict.word == "missed" else verdict.word
 
 
 def _anchor(finding: Finding) -> str:

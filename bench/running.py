@@ -26,6 +26,10 @@ class ProgramFailedError(Exception):
     """A program of a peer, or the bare client, ended badly."""
 
 
+class UnfitRunError(Exception):
+    """A run measured something else than the text says: it failed, or left something out."""
+
+
 @dataclass(slots=True)
 class Bench:
     """One run of the bench. is_quick: small tenants, to see that everything works.

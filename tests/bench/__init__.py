@@ -1,0 +1,1 @@
+"""Pure parts of the bench: what is said of figures."""
