@@ -6,7 +6,6 @@ public and stands beside whatever it wrapped.
 """
 
 import base64
-import binascii
 import hashlib
 import os
 from collections.abc import Collection, Sequence
@@ -27,6 +26,10 @@ class EncryptionKeyUnavailableError(Exception):
     """The key that something was encrypted with is not at hand; the message says what to set."""
 
     reason_code = "encryption_key_unavailable"
+
+
+class StoredKeyAlteredError(EncryptionKeyUnavailableError):
+    """The root key works and is the one that is named, and yet a stored key does not open."""
 
 
 class RootKeyOutageError(EncryptionKeyUnavailableError):
@@ -103,7 +106,7 @@ class LocalRootKey:
         try:
             return self._cipher.decrypt(nonce, sealed, context)
         except (InvalidTag, ValueError):
-            raise EncryptionKeyUnavailableError(
+            raise StoredKeyAlteredError(
                 f"a stored key does not open with {self.setting}: its row was altered, or another "
                 "root key wrapped it"
             ) from None
@@ -212,5 +215,6 @@ def generate_root_key() -> str:
 def _decoded(text: str, setting: str) -> LocalRootKey:
     try:
         return LocalRootKey(base64.b64decode(text.strip(), validate=True), setting)
-    except binascii.Error:
+    except ValueError:
+        # Also what is no ASCII; its error quotes a character of the key.
         raise EncryptionKeyUnavailableError(f"{setting} does not hold base64") from None

@@ -37,6 +37,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from services.contents.root_keys import (
     EncryptionKeyUnavailableError,
     RootKeyOutageError,
+    StoredKeyAlteredError,
     WrappedKey,
 )
 
@@ -206,8 +207,8 @@ class VaultRootKey:
             )
         return f"the key vault refused ({_kind(error, status)}); check the key {self._name}"
 
-    def _unopened(self) -> EncryptionKeyUnavailableError:
-        return EncryptionKeyUnavailableError(
+    def _unopened(self) -> StoredKeyAlteredError:
+        return StoredKeyAlteredError(
             f"a stored key does not open with {self.setting}: its row was altered, or another "
             "root key wrapped it"
         )

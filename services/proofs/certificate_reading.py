@@ -22,7 +22,7 @@ from domain.certificates import (
     is_canonical,
     read_certificate,
 )
-from services.contents.root_keys import EncryptionKeyUnavailableError
+from services.contents.root_keys import EncryptionKeyUnavailableError, StoredKeyAlteredError
 from services.proofs.signing_keys import (
     ALGORITHM,
     SigningKeys,
@@ -114,8 +114,10 @@ class CertificateReads:
             return ["the root key that proves the signing key is not at hand"]
         try:
             await self._signing_keys.unwrap(key)
-        except EncryptionKeyUnavailableError:
+        except StoredKeyAlteredError:
             return ["the signing key was altered"]
+        except EncryptionKeyUnavailableError as error:
+            return [f"the signing key is not proven: {error}"]
         return []
 
 

@@ -16,7 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.contents.root_keys import EncryptionKeyUnavailableError, RootKeys, WrappedKey
+from services.contents.root_keys import (
+    EncryptionKeyUnavailableError,
+    RootKeys,
+    StoredKeyAlteredError,
+    WrappedKey,
+)
 from services.contents.tenant_keys import root_key_for_new
 from storage import proofs as rows
 from storage.proofs import SigningKeyRow
@@ -77,7 +82,8 @@ class SigningKeys:
     async def unwrap(self, key: SigningKeyRow) -> Signer:
         """Return the signer of a row; raises EncryptionKeyUnavailableError.
 
-        That it unwraps proves its public half: the wrapping is bound to it.
+        StoredKeyAlteredError tells an altered row from a root key that cannot be asked. That it
+        unwraps proves its public half: the wrapping is bound to it.
         """
         async with self._unwrapping:
             known = self._signers.get(key.id)
@@ -108,7 +114,7 @@ class SigningKeys:
         private = await self._root_keys.unwrap(wrapped, signing_key_context(key.id, key.public_key))
         signer = Signer(key.id, Ed25519PrivateKey.from_private_bytes(private))
         if signer.public_key != key.public_key:
-            raise EncryptionKeyUnavailableError("the halves of the signing key do not fit")
+            raise StoredKeyAlteredError("the halves of the signing key do not fit")
         return signer
 
 

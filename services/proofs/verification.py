@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.certificates import Certificate
 from domain.manifests import manifest_hash
-from services.contents.root_keys import EncryptionKeyUnavailableError
+from services.contents.root_keys import EncryptionKeyUnavailableError, StoredKeyAlteredError
 from services.contents.tenant_keys import TenantCipher, TenantKeys
 from services.proofs import certificate_checks
 from services.proofs.document_checks import (
@@ -306,6 +306,8 @@ async def _proven_key(row: Row, signing_keys: SigningKeys) -> Fault | None:
         return Fault(ProblemKind.KEY_UNAVAILABLE, detail)
     try:
         await signing_keys.unwrap(key)
-    except EncryptionKeyUnavailableError:
+    except StoredKeyAlteredError:
         return Fault(ProblemKind.SIGNING_KEY_ALTERED, f"signing key {key.id} was altered")
+    except EncryptionKeyUnavailableError as error:
+        return Fault(ProblemKind.KEY_UNAVAILABLE, f"signing key {key.id} is not proven: {error}")
     return None

@@ -44,6 +44,7 @@ def test_root_key_of_a_file_is_that_of_the_environment(tmp_path: Path) -> None:
         pytest.param(None, None, "set TENANTOPS_ROOT_KEY or", id="nothing set"),
         pytest.param(TEXT, "key", "one of them", id="both set"),
         pytest.param("not base64!", None, "TENANTOPS_ROOT_KEY does not hold", id="no base64"),
+        pytest.param("c2hvcnQ\u00fc", None, "TENANTOPS_ROOT_KEY does not hold", id="no ASCII"),
         pytest.param("c2hvcnQ=", None, "32 bytes", id="too short"),
         pytest.param(None, "missing", "TENANTOPS_ROOT_KEY_FILE", id="no such file"),
     ],
@@ -54,6 +55,7 @@ def test_root_key_that_cannot_be_used_names_its_setting(
     with pytest.raises(EncryptionKeyUnavailableError, match=message) as caught:
         read_root_key(key, tmp_path / file if file else None)
     assert "c2hvcnQ" not in str(caught.value)
+    assert caught.value.__cause__ is None
 
 
 async def test_root_keys_open_what_any_of_them_wrapped() -> None:

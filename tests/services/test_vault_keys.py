@@ -8,6 +8,7 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from devstack.key_vault import Fault, KeyVault, running_key_vault
+from services.backups.captures import CaptureService
 from services.contents.root_keys import (
     EncryptionKeyUnavailableError,
     LocalRootKey,
@@ -16,6 +17,12 @@ from services.contents.root_keys import (
 )
 from services.contents.root_rotation import RootKeyRotation
 from services.contents.vault_keys import VaultRootKey
+from services.proofs.certificate_reading import CertificateReads
+from services.proofs.certificates import SetCertificates
+from services.proofs.problems import ProblemKind
+from services.proofs.signing_keys import SigningKeys
+from services.proofs.verification import Verification
+from tests.services.capture_runs import RULES, Tenant, items
 from tests.services.content_rows import new_id, tenant_keys, ticking_clock
 from tests.services.tenancy import EDITOR, add_tenancy
 
@@ -209,3 +216,36 @@ async def test_root_key_moves_from_a_file_into_a_vault_and_its_next_version(
     for tenancy, text in zip(tenancies, sealed, strict=True):
         cipher = await keys.cipher(tenancy.workspace_id, tenancy.tenant_id)
         assert cipher.open(text, HERE) == b"x"
+
+
+@pytest.mark.parametrize("is_away", [False, True], ids=["disabled", "away"])
+async def test_vault_that_does_not_unwrap_is_no_altered_signing_key(
+    engine: AsyncEngine, vault: KeyVault, opened: Opener, is_away: bool
+) -> None:
+    tenancy, made = await add_tenancy(engine), opened()
+    certificates = SetCertificates(signing_keys=signing_keys(made))
+    keys = tenant_keys(engine, made)
+    service = CaptureService(
+        engine=engine, keys=keys, certificates=certificates, clock=ticking_clock(), new_id=new_id
+    )
+    _, set_id = await Tenant(engine, tenancy, service).back_up(items(1))
+    assert set_id is not None
+    vault.keys[KEY][0].is_enabled = is_away
+    if is_away:
+        vault.faults.append(Fault(503, times=99))
+    fresh = opened()
+    report = await Verification(
+        engine=engine,
+        keys=tenant_keys(engine, fresh),
+        signing_keys=signing_keys(fresh),
+        rules_for=lambda _: RULES,
+    ).verify(tenancy.workspace_id, tenancy.tenant_id)
+    assert {problem.fault.kind for problem in report.problems} == {ProblemKind.KEY_UNAVAILABLE}
+    reads = CertificateReads(engine=engine, signing_keys=signing_keys(fresh))
+    (fault,) = (await reads.of_set(tenancy.workspace_id, set_id)).faults
+    assert "not proven" in fault
+    vault.faults.clear()
+
+
+def signing_keys(key: VaultRootKey) -> SigningKeys:
+    return SigningKeys(root_keys=RootKeys(key), clock=ticking_clock(), new_id=new_id)
