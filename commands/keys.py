@@ -38,10 +38,7 @@ _COLUMNS = (
     "#Credentials",
     "#Signing keys",
 )
-_LEFT = (
-    "Keys are left under another root key. Set the one that is missing as "
-    "TENANTOPS_ROOT_KEY_PREVIOUS and run this again; `tenantops keys status` names it."
-)
+_LEFT = "Keys are left under another root key, which has to stay. Mend it and run this again."
 _DAMAGED = "Some values do not open, so the old key stays. See `tenantops backup verify`."
 _ENDED = "Stopped. Nothing is half done: run the command again to go on."
 
@@ -76,6 +73,8 @@ def rotate_root(as_json: JsonOption = False) -> None:
         document = {"rotation": report, "is_complete": report.is_complete, "root_keys": uses}
         session.screen.show(document, lambda: [_said(report), _uses(uses)])
         if not report.is_complete:
+            for problem in report.problems:
+                session.screen.complain(problem)
             session.screen.complain(_LEFT)
             raise typer.Exit(EXIT_FAILED)
 

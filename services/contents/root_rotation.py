@@ -60,12 +60,13 @@ class RootKeyUse:
 
 @dataclass(slots=True)
 class RootRotation:
-    """What a rotation did; `left` are other root keys that still wrap something."""
+    """What a rotation did; `left` are other root keys that still wrap something, `problems` why."""
 
     root_key_id: str
     tenant_keys: int = 0
     signing_keys: int = 0
     left: Sequence[RootKeyUse] = field(default_factory=tuple)
+    problems: list[str] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
@@ -145,23 +146,26 @@ class RootKeyRotation:
     async def _pass(self, report: RootRotation, progress: Progress) -> int:
         """Go once over everything that is under other root keys; returns how much it wrapped."""
         before, after = report.tenant_keys + report.signing_keys, _FIRST
+        report.problems.clear()
         while True:
             found = await rows.tenant_keys_under_others(self._engine, report.root_key_id, after)
             if not found:
                 break
             after = found[-1][1].id
-            done = await _some_at_once([self._rewrapping(*entry) for entry in found])
+            done = await _some_at_once([self._rewrapping(report, *entry) for entry in found])
             report.tenant_keys += done
             progress(done)
         signing = await rows.signing_keys_under_others(self._engine, report.root_key_id)
-        done = await _some_at_once([self._rewrapping_signing_key(row) for row in signing])
+        done = await _some_at_once([self._rewrapping_signing_key(report, row) for row in signing])
         report.signing_keys += done
         progress(done)
         return report.tenant_keys + report.signing_keys - before
 
-    def _rewrapping(self, tenant_id: UUID, key: TenantKeyRow) -> Callable[[], Awaitable[bool]]:
+    def _rewrapping(
+        self, report: RootRotation, tenant_id: UUID, key: TenantKeyRow
+    ) -> Callable[[], Awaitable[bool]]:
         async def rewrap() -> bool:
-            secrets = await _if_at_hand(open_tenant_key(self._root_keys, tenant_id, key))
+            secrets = await _if_at_hand(report, open_tenant_key(self._root_keys, tenant_id, key))
             if secrets is None:
                 return False
             new = await wrap_tenant_key(self._root_keys.current, tenant_id, key.id, secrets)
@@ -169,11 +173,13 @@ class RootKeyRotation:
 
         return rewrap
 
-    def _rewrapping_signing_key(self, row: Row) -> Callable[[], Awaitable[bool]]:
+    def _rewrapping_signing_key(
+        self, report: RootRotation, row: Row
+    ) -> Callable[[], Awaitable[bool]]:
         async def rewrap() -> bool:
             context = signing_key_context(row["id"], row["public_key"])
             old = WrappedKey(row["root_key_id"], row["wrapped_private_key"])
-            secret = await _if_at_hand(self._root_keys.unwrap(old, context))
+            secret = await _if_at_hand(report, self._root_keys.unwrap(old, context))
             if secret is None:
                 return False
             new = await self._root_keys.current.wrap(secret, context)
@@ -217,13 +223,15 @@ async def _some_at_once(tasks: Sequence[Callable[[], Awaitable[bool]]]) -> int:
     return sum(result is True for result in results)
 
 
-async def _if_at_hand(opening: Awaitable[Secret]) -> Secret | None:
-    """Return a key; None if it does not open with what is at hand, which the report then says."""
+async def _if_at_hand(report: RootRotation, opening: Awaitable[Secret]) -> Secret | None:
+    """Return a key; None if it does not open with what is at hand, and note why."""
     try:
         return await opening
     except RootKeyOutageError:
         raise
-    except EncryptionKeyUnavailableError:
+    except EncryptionKeyUnavailableError as error:
+        if str(error) not in report.problems:
+            report.problems.append(str(error))
         return None
 
 

@@ -50,7 +50,7 @@ _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 # First byte of what is stored; another form would get another one.
 _FORM: Final = b"\x01"
-# How long a new version of the key may go unnoticed.
+# For how long messages may name an older version; what wraps is asked for each time.
 _VERSION_SECONDS: Final = 60.0
 _CALL_SECONDS: Final = 10.0
 _ATTEMPTS: Final = 3
@@ -104,11 +104,8 @@ class VaultRootKey:
 
     async def current_id(self) -> str:
         """Return the identifier of the version that wraps; asks the vault once a minute."""
-        if self._pinned is not None:
-            return f"{self._base}{self._pinned}"
         if self._newest is None or time.monotonic() - self._newest[0] > _VERSION_SECONDS:
-            found = await self._asked(lambda: self._keys.get_key(self._name))
-            self._newest = (time.monotonic(), f"{self._base}{found.properties.version}")
+            return await self._newest_id()
         return self._newest[1]
 
     def opens(self, root_key_id: str) -> bool:
@@ -119,9 +116,11 @@ class VaultRootKey:
     async def wrap(self, secret: bytes, context: bytes) -> WrappedKey:
         """Return a key as it is stored, after the vault has opened it again.
 
-        A disabled key or a missing right lets the vault wrap what it would not unwrap.
+        A disabled key or a missing right lets the vault wrap what it would not unwrap. The version
+        is asked for each time: with a remembered one, keys would come to be under the old version
+        after a rotation to the next has ended.
         """
-        root_key_id = await self.current_id()
+        root_key_id = await self._newest_id()
         client, key = self._client(root_key_id), os.urandom(_KEY_BYTES)
         wrapped = await self._asked(lambda: client.wrap_key(_ALGORITHM, key))
         nonce = os.urandom(_NONCE_BYTES)
@@ -152,6 +151,13 @@ class VaultRootKey:
         self._clients.clear()
         await self._keys.close()
         await self._credential.close()
+
+    async def _newest_id(self) -> str:
+        version = self._pinned
+        if version is None:
+            version = (await self._asked(lambda: self._keys.get_key(self._name))).properties.version
+        self._newest = (time.monotonic(), f"{self._base}{version}")
+        return self._newest[1]
 
     def _client(self, root_key_id: str) -> CryptographyClient:
         if root_key_id not in self._clients:

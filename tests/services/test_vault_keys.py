@@ -249,3 +249,41 @@ async def test_vault_that_does_not_unwrap_is_no_altered_signing_key(
 
 def signing_keys(key: VaultRootKey) -> SigningKeys:
     return SigningKeys(root_keys=RootKeys(key), clock=ticking_clock(), new_id=new_id)
+
+
+async def test_process_that_knew_the_old_version_wraps_with_the_new_one_after_a_rotation(
+    engine: AsyncEngine, vault: KeyVault, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.contents.vault_keys._VERSION_SECONDS", 60.0)
+    owners = [(t.workspace_id, t.tenant_id) for t in [await add_tenancy(engine) for _ in range(2)]]
+    worker = tenant_keys(engine, opened())
+    await worker.cipher(*owners[0])
+    newest = vault.add_version(KEY)
+    rotating = rotation(engine, opened())
+    assert (await rotating.rotate(EDITOR)).is_complete
+    await worker.cipher(*owners[1])
+    assert [use.root_key_id for use in await rotating.uses() if use.in_use] == [newest]
+
+
+async def test_rotation_says_that_the_old_version_is_disabled(
+    engine: AsyncEngine, vault: KeyVault, opened: Opener
+) -> None:
+    tenancies = [await add_tenancy(engine) for _ in range(2)]
+    for tenancy in tenancies:
+        await tenant_keys(engine, opened()).cipher(tenancy.workspace_id, tenancy.tenant_id)
+    vault.add_version(KEY)
+    vault.keys[KEY][0].is_enabled = False
+    rotating = rotation(engine, opened())
+    report = await rotating.rotate(EDITOR)
+    assert not report.is_complete
+    (problem,) = report.problems
+    assert "is disabled in the key vault; enable that version" in problem
+    vault.keys[KEY][0].is_enabled = True
+    again = await rotating.rotate(EDITOR)
+    assert (again.is_complete, again.tenant_keys, again.problems) == (True, 2, [])
+
+
+def rotation(engine: AsyncEngine, key: VaultRootKey) -> RootKeyRotation:
+    return RootKeyRotation(
+        engine=engine, root_keys=RootKeys(key), clock=ticking_clock(), new_id=new_id
+    )
