@@ -69,6 +69,11 @@ WITH gone AS (
 SELECT id FROM gone
 """
 
+_DESTROYED: Final = """
+SELECT id FROM tenant_keys
+WHERE tenant_id = $1 AND workspace_id = $2 AND destroyed_at IS NOT NULL
+"""
+
 _ROOT_KEYS_IN_USE: Final = """
 SELECT root_key_id FROM tenant_keys WHERE destroyed_at IS NULL
 UNION SELECT root_key_id FROM signing_keys WHERE wrapped_private_key IS NOT NULL
@@ -89,6 +94,14 @@ async def current_key(
     """Return the tenant's key in use."""
     keys = await live_keys(connection, workspace_id, tenant_id)
     return next((key for key in keys if key.retired_at is None), None)
+
+
+async def destroyed_keys(
+    connection: AsyncConnection, workspace_id: UUID, tenant_id: UUID
+) -> set[UUID]:
+    """Return the tenant's keys that are destroyed."""
+    rows = await fetch_within(connection, _DESTROYED, tenant_id, workspace_id)
+    return {row["id"] for row in rows}
 
 
 async def insert_key(

@@ -18,6 +18,7 @@ from services.history.change_events import actor_context
 from services.proofs.problems import Fault, ProblemKind
 from storage import proof_scans as rows
 from storage.statements import Row
+from storage.tenant_keys import destroyed_keys
 
 _ROWS_AT_ONCE = 500
 _FIRST = UUID(int=0)
@@ -38,6 +39,7 @@ class HistoryChecks:
         self._connection = connection
         self._owner = owner
         self._cipher = cipher
+        self._destroyed: set[UUID] = set()
 
     async def of_entries(self, resource_type: str, entries: Sequence[ManifestEntry]) -> list[Fault]:
         """Return the objects of a backup's set whose version no history knows."""
@@ -52,6 +54,7 @@ class HistoryChecks:
     async def of_objects(self) -> list[Fault]:
         """Return what is wrong with the objects, their versions and names."""
         faults, last = list[Fault](), _FIRST
+        self._destroyed = await destroyed_keys(self._connection, *self._owner)
         while page := await rows.histories_after(
             self._connection, self._owner[1], last, _ROWS_AT_ONCE
         ):
@@ -64,6 +67,7 @@ class HistoryChecks:
     async def of_events(self) -> list[Fault]:
         """Return the audit events whose actor does not open."""
         faults, last = list[Fault](), ("", "", "")
+        self._destroyed = await destroyed_keys(self._connection, *self._owner)
         while page := await rows.events_after(
             self._connection, self._owner[1], last, _ROWS_AT_ONCE
         ):
@@ -83,16 +87,23 @@ class HistoryChecks:
             yield Fault(ProblemKind.HISTORY_ALTERED, detail, *place)
         if row["name"] is not None:
             sealed = (row["name"], name_context(self._owner[1], *place), row["name_key_id"])
-            if not self._opens(*sealed):
+            if self._is_lost(row["name_key_id"]):
+                yield _lost("names", row["name_key_id"])
+            elif not self._opens(*sealed):
                 detail = "the display name of the object does not open"
                 yield Fault(ProblemKind.NAME_ALTERED, detail, *place)
 
     def _event_faults(self, row: Row) -> Iterator[Fault]:
         context = actor_context(self._owner[1], row["source"], row["event_id"], row["external_id"])
         is_owned = row["workspace_id"] == self._owner[0]
-        if not (is_owned and self._opens(row["actor"], context, row["key_id"])):
+        if is_owned and self._is_lost(row["key_id"]):
+            yield _lost("actors of audit events", row["key_id"])
+        elif not (is_owned and self._opens(row["actor"], context, row["key_id"])):
             detail = f"audit event {row['event_id']} was altered, or its actor does not open"
             yield Fault(ProblemKind.EVENT_ALTERED, detail, row["resource_type"], row["external_id"])
+
+    def _is_lost(self, key_id: UUID | None) -> bool:
+        return self._cipher is not None and key_id in self._destroyed
 
     def _opens(self, sealed: bytes, context: bytes, key_id: UUID | None) -> bool:
         if self._cipher is None:
@@ -103,6 +114,13 @@ class HistoryChecks:
             return False
         # A value that names no key was never sealed.
         return key_id is not None
+
+
+def _lost(what: str, key_id: UUID) -> Fault:
+    # One problem for each key: its loss concerns all that it sealed.
+    return Fault(
+        ProblemKind.KEY_UNAVAILABLE, f"{what} are sealed with key {key_id}, which was destroyed"
+    )
 
 
 def contradiction_in(row: Mapping[str, Any]) -> str | None:

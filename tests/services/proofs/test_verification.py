@@ -405,6 +405,23 @@ async def test_destroyed_tenant_key_is_said_once(tenant: Tenant) -> None:
     assert found(await verified(tenant)) == {(K.KEY_UNAVAILABLE, (), None)}
 
 
+async def test_names_and_actors_under_a_destroyed_key_are_lost_and_not_altered(
+    tenant: Tenant,
+) -> None:
+    await add_event(tenant, "event", VICTIM)
+    place = (tenant.tenancy.workspace_id, tenant.tenancy.tenant_id)
+    keys = tenant_keys(tenant.engine)
+    destroyed = await keys.cipher(*place)
+    await keys.destroy(*place)
+    # What is still in the tenant is stored anew, and its names are when it changes.
+    await tenant.back_up(items(5))
+    report = await verified(tenant)
+    end = f"are sealed with key {destroyed.key_id}, which was destroyed"
+    lost = {f"{what} {end}" for what in ("documents", "names", "actors of audit events")}
+    assert {each.fault.detail for each in report.problems} == lost
+    assert {kind for kind, _, _ in found(report)} == {K.KEY_UNAVAILABLE}
+
+
 async def test_documents_under_a_retired_key_are_hashed_again(tenant: Tenant) -> None:
     place = (tenant.tenancy.workspace_id, tenant.tenancy.tenant_id)
     async with tenant.engine.begin() as connection:
