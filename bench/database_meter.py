@@ -49,23 +49,41 @@ class Reading:
         return self.inserted + self.updated
 
 
-async def read_meter(stand: Stand, *, is_tidied: bool = False) -> Reading:
+async def read_meter(stand: Stand, *, waits: bool = True) -> Reading:
     """Read the totals of a product's database once its statistics are complete.
 
-    is_tidied: let VACUUM free what is dead before sizes are read, as autovacuum does within a day.
+    waits: False when nobody but `let_a_day_pass` did anything since the last reading.
     """
-    await asyncio.sleep(STATISTICS_SECONDS)
+    if waits:
+        await asyncio.sleep(STATISTICS_SECONDS)
     connection = await asyncpg.connect(stand.ground.postgres.dsn(stand.database))
     try:
-        inserted, updated = await connection.fetchrow(_ROWS)
-        busy, transactions = await connection.fetchrow(_DATABASE)
+        inserted, updated = _found(await connection.fetchrow(_ROWS))
+        busy, transactions = _found(await connection.fetchrow(_DATABASE))
         wal = await connection.fetchval(_WAL)
-        if is_tidied:
-            await connection.execute("VACUUM")
         size = await connection.fetchval(_BYTES)
     finally:
         await connection.close()
     return Reading(inserted, updated, size, wal, float(busy), transactions)
+
+
+async def let_a_day_pass(stand: Stand) -> None:
+    """Do what the server does by itself between two nights: free what is dead, and checkpoint.
+
+    After a checkpoint the first change of each page writes the whole page into the WAL, so that
+    nights in quick succession would write less than nights that are a day apart.
+    """
+    connection = await asyncpg.connect(stand.ground.postgres.dsn(stand.database))
+    try:
+        await connection.execute("VACUUM")
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
+
+
+def _found(row: asyncpg.Record | None) -> asyncpg.Record:
+    assert row is not None
+    return row
 
 
 async def table_bytes(stand: Stand) -> dict[str, int]:
