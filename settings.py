@@ -9,13 +9,14 @@ import logging
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
-    FilePath,
     PositiveFloat,
     SecretStr,
     ValidationError,
@@ -50,6 +51,18 @@ def _parse_duration(value: object) -> object:
     return timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
+def _existing_file(path: Path) -> Path:
+    # pydantic's own FilePath lets out what the system says, with the path in it.
+    try:
+        is_file = path.is_file()
+    except OSError:
+        is_file = False
+    if not is_file:
+        raise ValueError("not a file, or not to be reached")
+    return path
+
+
+ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
 Duration = Annotated[timedelta, BeforeValidator(_parse_duration), Field(gt=timedelta(0))]
 
 
@@ -81,7 +94,7 @@ class Settings(BaseSettings):
         "set it to the output of `openssl rand -base64 32`",
         default=None,
     )
-    root_key_file: FilePath | None = _variable(
+    root_key_file: ExistingFile | None = _variable(
         "TENANTOPS_ROOT_KEY_FILE",
         "File that holds the root key, instead of TENANTOPS_ROOT_KEY.",
         "set it to the path of a readable file",
@@ -101,7 +114,7 @@ class Settings(BaseSettings):
         "set it to the value that TENANTOPS_ROOT_KEY had",
         default=None,
     )
-    root_key_previous_file: FilePath | None = _variable(
+    root_key_previous_file: ExistingFile | None = _variable(
         "TENANTOPS_ROOT_KEY_PREVIOUS_FILE",
         "File that holds the root key that was used before.",
         "set it to the path of a readable file",
@@ -135,7 +148,7 @@ class Settings(BaseSettings):
         "set it to https://host or https://host:port",
         default=None,
     )
-    ca_bundle: FilePath | None = _variable(
+    ca_bundle: ExistingFile | None = _variable(
         "TENANTOPS_CA_BUNDLE",
         "PEM file of the certificate authorities to trust for Graph and sign-in, instead of the "
         "system's.",

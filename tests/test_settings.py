@@ -98,6 +98,7 @@ def test_load_settings_root_key_in_no_place_is_left_to_who_needs_it(
     [
         pytest.param("DATABASE_URL", f"mysql://{SECRET}", id="another database"),
         pytest.param("TENANTOPS_ROOT_KEY_FILE", f"/nowhere/{SECRET}", id="missing key file"),
+        pytest.param("TENANTOPS_ROOT_KEY_FILE", SECRET * 999, id="no path of any file"),
         pytest.param("TENANTOPS_GRAPH_ROOT", f"http://{SECRET}", id="graph without encryption"),
         pytest.param("TENANTOPS_GRAPH_ROOT", f"https://host/{SECRET}", id="graph with a path"),
         pytest.param("TENANTOPS_AUTHORITY_HOST", f"https://u:{SECRET}@host", id="login with user"),
