@@ -7,6 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.contents.root_keys import EncryptionKeyUnavailableError, LocalRootKey
 from services.contents.tenant_keys import SealedDataError, TenantKeys
+from storage.tenant_keys import live_keys
+from tests.eventually import eventually
 from tests.services.content_rows import count_rows, tenant_keys
 from tests.services.tenancy import Tenancy, add_tenancy
 
@@ -104,6 +106,25 @@ async def test_destroyed_key_is_forgotten_by_other_processes(engine: AsyncEngine
     assert not new.can_open(old.key_id)
     # Nor is it in memory any more, once the key was asked for.
     assert all(cipher.key_ids == [new.key_id] for cipher in there._ciphers.values())
+
+
+async def test_key_that_a_rotation_is_just_making_is_destroyed_as_well(engine: AsyncEngine) -> None:
+    tenancy = await add_tenancy(engine)
+    place, keys = (tenancy.workspace_id, tenancy.tenant_id), tenant_keys(engine)
+    await keys.cipher(*place)
+    async with engine.begin() as connection:
+        await keys.replace_within(connection, *place)
+        destroying = asyncio.create_task(tenant_keys(engine).destroy(*place))
+        await eventually(lambda: is_waited_for(engine))
+    assert await destroying
+    async with engine.connect() as connection:
+        assert not await live_keys(connection, *place)
+
+
+async def is_waited_for(engine: AsyncEngine) -> bool:
+    query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    async with engine.connect() as connection:
+        return bool(await connection.scalar(text(query)))
 
 
 async def test_destroyed_key_opens_nothing_any_more(engine: AsyncEngine) -> None:
