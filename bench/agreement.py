@@ -27,8 +27,8 @@ with `--append-id`, without which objects of one name overwrite one another, and
 `--ignore-omasettings`, since the app may only read.
 
 {objects:,} objects of {types} types were compared, with {leaves:,} values in IntuneCD's files.
-Differences without an explanation: **{unexplained}**. Nothing that IntuneCD wrote is missing in our
-set.
+Differences without an explanation: **{unexplained}**. {missing} that IntuneCD wrote is
+missing in our set.
 
 ## Differences and their causes
 """
@@ -163,6 +163,8 @@ class Agreement:
     causes: Counter[tuple[str, str]] = field(default_factory=Counter)
     only_ours: Counter[tuple[str, str]] = field(default_factory=Counter)
     leaves: int = 0
+    # Objects that only they have; each is unexplained as well.
+    missing: int = 0
     unexplained: list[str] = field(default_factory=list)
 
 
@@ -204,6 +206,7 @@ class Comparison:
             key, mine = self._find(folder, object_id)
             if mine is None:
                 self.found.unexplained.append(f"{folder}: {object_id} is not in our set")
+                self.found.missing += 1
                 continue
             seen.add(key)
             self.found.compared[mine.resource_type] += 1
@@ -394,6 +397,7 @@ def document(found: Agreement, tenant: str) -> str:
         types=len(found.compared),
         leaves=found.leaves,
         unexplained=len(found.unexplained),
+        missing="Nothing" if not found.missing else f"{found.missing:,} of the objects",
     )
     lines = [head, "| cause | differences | types | explanation |", "|---|---|---|---|"]
     for cause, text in CAUSES.items():

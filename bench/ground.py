@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from bench.running import UnfitRunError
 from devstack.configuration import GraphOptions
 from devstack.graph_server import GraphServer
 from devstack.graph_service import GraphService
@@ -168,7 +169,7 @@ class Stand:
         inputs = {"policy_types": list(types)} if types else {}
         run = await self.product.finished(await self.product.start(BACKUP, inputs, tenant), seconds)
         if run.outcome != "succeeded":
-            raise RuntimeError(f"the backup ended as {run.outcome}: {run.failure_summary}")
+            raise UnfitRunError(f"the backup ended as {run.outcome}: {run.failure_summary}")
         return run
 
     async def select(self, statement: str, *values: Any) -> list[asyncpg.Record]:
@@ -219,6 +220,12 @@ async def open_stand(
 async def _stop(stand: Stand) -> None:
     for worker in stand.workers:
         await asyncio.to_thread(worker.stop)
+
+
+def seconds_of(run: RunRecord) -> float:
+    """Return how long a run took, from its row to its completion, whoever waited for it."""
+    assert run.completed_at is not None
+    return round((run.completed_at - run.created_at).total_seconds(), 3)
 
 
 def set_id_of(run: RunRecord) -> UUID:

@@ -1,12 +1,15 @@
 """P3: what a backup costs Temporal, counted in its histories."""
 
-import asyncio
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+
 from bench.findings import Finding, Table, at_most
 from bench.ground import BACKUP, Ground, Stand, local_graph, open_ground, open_stand
-from bench.running import Bench
+from bench.running import Bench, UnfitRunError
 from contracts.operations import OperationDecision
 from domain.resource_types.registry import backup_types
 from tests.end_to_end.actions import Cost, cost_of
@@ -18,6 +21,7 @@ profile M and of profile stress; events and actions are counted in the two histo
 closed. Actions are those of Temporal Cloud's list of billable actions: a start by a client 1; a
 start of a child 2; each attempt of an activity 1; 1 for each workflow task that ran local
 activities; a timer, a signal, an accepted update, an upsert of search attributes 1 each."""
+CHILD = EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED
 MOST_EVENTS = 50
 MOST_ACTIONS = 12
 SCHEDULE_ACTIONS = 2
@@ -59,14 +63,26 @@ async def count(stand: Stand) -> dict[str, Any]:
         result_type=OperationDecision,
     )
     run = await stand.product.finished(decision, 3_600)
+    if run.outcome != "succeeded":
+        raise UnfitRunError(f"the backup ended as {run.outcome}: {run.failure_summary}")
     handle = client.get_workflow_handle(run.workflow_id)
     await handle.result()
-    await asyncio.sleep(0)
-    costs = [cost_of(await history_of(client, name)) for name in (door, run.workflow_id)]
+    histories = [await history_of(client, name) for name in (door, run.workflow_id)]
+    hold_whole(*histories)
+    costs = [cost_of(history) for history in histories]
     described = await handle.describe()
     assert described.close_time is not None
     seconds = (described.close_time - described.start_time).total_seconds()
     return {"objects": run.summary_counts["total"], "seconds": seconds, **_row(*costs)}
+
+
+def hold_whole(door: Sequence[HistoryEvent], backup: Sequence[HistoryEvent]) -> None:
+    """Hold that these two histories are all there is: one child, none below it, none before."""
+    for name, history, children in (("front door", door, 1), ("backup", backup, 0)):
+        started = history[0].workflow_execution_started_event_attributes
+        found = sum(event.event_type == CHILD for event in history)
+        if found != children or started.continued_execution_run_id:
+            raise UnfitRunError(f"the {name} has executions that are not counted")
 
 
 def _row(door: Cost, backup: Cost) -> dict[str, int]:

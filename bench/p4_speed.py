@@ -10,12 +10,14 @@ from bench import charts
 from bench.findings import Finding, Table, at_least, at_most, spread
 from bench.ground import Ground, LocalGraph, local_graph, open_ground, open_stand
 from bench.machine import CpuClock
-from bench.running import Bench, run_bare_client, run_intunecd, run_program
+from bench.running import Bench, UnfitRunError, run_bare_client, run_intunecd, run_program
 from bench.tenants import TWO_THOUSAND, share_of
 
 LATENCIES = (50, 150)
 TIMES_PEER = 10
 SHARE_OF_BARE = 0.7
+# Objects of one name and type overwrite one another in its folder.
+PEER_FILES = 0.9
 NAMES = {
     "product": "TenantOps, whole path",
     "reader": "TenantOps, reader alone",
@@ -159,7 +161,9 @@ def conclude(finding: Finding, objects: int) -> None:
             },
         )
         judge(finding, latency, by_name)
-    sub_requests = [r["graph_sub_requests"] / r["objects"] for r in finding.rounds if is_product(r)]
+    hold_complete(finding.rounds, objects)
+    # Over the same objects as the peer's, though the product reads groups and templates as well.
+    sub_requests = [r["graph_sub_requests"] / objects for r in finding.rounds if is_product(r)]
     finding.verdicts.append(at_most("Graph sub-requests per object", sub_requests, 1.0))
     peers = [r["graph_sub_requests"] / objects for r in finding.rounds if r["name"] == "intunecd"]
     finding.notes.append(
@@ -190,15 +194,32 @@ def judge(finding: Finding, latency: int, by_name: dict[str, list[dict[str, Any]
     limit = [own / other for own, other in zip(bare, peer, strict=True)]
     ceiling = [1 / value for value in limit]
     verdict = at_least(f"objects/s against IntuneCD, {latency} ms", against_peer, TIMES_PEER)
-    if not verdict.is_met and statistics.median(ceiling) * SHARE_OF_BARE < TIMES_PEER:
+    beside = at_least(
+        f"objects/s against the bare client, {latency} ms", against_bare, SHARE_OF_BARE
+    )
+    reach = statistics.median(ceiling) * SHARE_OF_BARE
+    # At the limit is only who comes as near to it as the other target asks.
+    if not verdict.is_met and beside.is_met and reach < TIMES_PEER:
         verdict.at_limit = (
             f"the bare client, which stores nothing, is itself {spread(ceiling)} times IntuneCD; "
             f"{SHARE_OF_BARE:g} of that is less than {TIMES_PEER}."
         )
-    finding.verdicts.append(verdict)
-    finding.verdicts.append(
-        at_least(f"objects/s against the bare client, {latency} ms", against_bare, SHARE_OF_BARE)
-    )
+    finding.verdicts += [verdict, beside]
+
+
+def hold_complete(rounds: list[dict[str, Any]], objects: int) -> None:
+    """Hold that everybody read the whole tenant: a contender that errs is fast."""
+    ours = {row["objects"] for row in rounds if row["name"] != "intunecd"}
+    if len(ours) != 1 or min(ours) < objects:
+        raise UnfitRunError(f"the contenders read {sorted(ours)} objects of one tenant")
+    for row in rounds:
+        if row["name"] == "intunecd":
+            refused = {status for status in row["statuses"] if not status.startswith("2")}
+            if refused or row["errors"] or row["files"] < PEER_FILES * objects:
+                raise UnfitRunError(
+                    f"IntuneCD wrote {row['files']} files of {objects}, was answered "
+                    f"{sorted(refused)} and says {row['errors']}"
+                )
 
 
 def is_product(row: dict[str, Any]) -> bool:

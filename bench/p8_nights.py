@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import shutil
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,15 @@ import zstandard
 from bench import charts
 from bench.database_meter import let_a_day_pass, read_meter, table_bytes
 from bench.findings import Finding, Table, at_most, figure, spread
-from bench.ground import LocalGraph, Stand, local_graph, open_ground, open_stand, set_id_of
+from bench.ground import (
+    LocalGraph,
+    Stand,
+    local_graph,
+    open_ground,
+    open_stand,
+    seconds_of,
+    set_id_of,
+)
 from bench.running import Bench, UnfitRunError
 from storage.runs import RunRecord
 
@@ -74,9 +81,7 @@ async def pass_nights(
         bench.say(f"P8: {changes} changes a night, night {night} of {nights}")
         changed = changes if night > 1 else 0
         await change(graph, targets, changed, night)
-        began = time.perf_counter()
         run = await stand.backup()
-        seconds = time.perf_counter() - began
         after = await read_meter(stand)
         if night > 1:
             await hold(stand, run, changed, finding.rounds[-1]["objects"])
@@ -88,7 +93,7 @@ async def pass_nights(
             "night": night,
             "objects": run.summary_counts["total"],
             "changed": changed,
-            "seconds": round(seconds, 2),
+            "seconds": seconds_of(run),
             **asdict(spent),
             "rows": spent.rows,
         }

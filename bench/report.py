@@ -11,7 +11,8 @@ _HEAD = """\
 
 Written by `make bench` from the raw rounds in [performance/](performance/); do not edit. Everything
 that is compared runs in turn, on the same servers, in one run. Figures are medians with the least
-and the most in brackets. Absolute figures drift between machines and hours; ratios are what counts.
+and the most in brackets; a figure without brackets was measured once. Absolute figures drift
+between machines and hours; ratios are what counts.
 
 - `make bench` measures all of it, `make bench ONLY=P4` one target, `ROUNDS=3` with fewer rounds.
 - The local Graph speaks HTTPS in a process of its own, as Microsoft's documentation and exports say

@@ -61,7 +61,13 @@ async def run_program(*command: str, **environment: str) -> dict[str, Any]:
         cwd=PROJECT,
         env={**os.environ, **environment},
     )
-    output, errors = await process.communicate()
+    try:
+        output, errors = await process.communicate()
+    finally:
+        # A measurement that is given up leaves nothing running.
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if process.returncode != 0:
         raise ProgramFailedError(errors.decode(errors="replace")[-800:])
     found: dict[str, Any] = json.loads(output.decode().strip().splitlines()[-1])

@@ -10,7 +10,8 @@ from bench.report import write_document
 def p5_finding(folder: Path) -> Finding:
     finding = Finding("P5", "second backup", "How.", folder=folder)
     parts = dict.fromkeys(p5_unchanged.LABELS, 100.0)
-    finding.rounds = [{"first": parts, "second": dict.fromkeys(parts, 2.0)}]
+    less = dict.fromkeys(parts, 2.0)
+    finding.rounds = [{"first": parts, "second": less, "later": less}]
     return finding
 
 

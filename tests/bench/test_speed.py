@@ -1,0 +1,57 @@
+"""Beside a peer and a limit: who erred is no measure, and the limit is one only when it is near."""
+
+from typing import Any
+
+import pytest
+
+from bench import p4_speed
+from bench.findings import Finding
+from bench.running import UnfitRunError
+
+PEER = {"name": "intunecd", "files": 98, "errors": [], "statuses": {"200": 300}}
+OURS = {"name": "product", "objects": 120}
+BARE = {"name": "bare", "objects": 120}
+
+
+def judged(product: float, bare: float, peer: float) -> list[str]:
+    finding = Finding("P4", "speed", "How.")
+    seconds = {"product": product, "bare": bare, "intunecd": peer}
+    p4_speed.judge(finding, 50, {name: [{"seconds": value}] for name, value in seconds.items()})
+    return [verdict.word for verdict in finding.verdicts]
+
+
+def test_complete_reads_of_everybody_are_a_measure() -> None:
+    p4_speed.hold_complete([OURS, BARE, PEER], 100)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {**PEER, "files": 40},
+        {**PEER, "errors": ["[ERROR] Filters failed"]},
+        {**PEER, "statuses": {"200": 299, "500": 1}},
+        {**BARE, "objects": 119},
+        {**OURS, "objects": 90},
+    ],
+)
+def test_contender_that_left_something_out_is_no_measure(row: dict[str, Any]) -> None:
+    rounds = [row if row["name"] == given["name"] else given for given in (OURS, BARE, PEER)]
+
+    with pytest.raises(UnfitRunError):
+        p4_speed.hold_complete(rounds, 100)
+
+
+@pytest.mark.parametrize(
+    ("product", "bare", "peer", "words"),
+    [
+        (2.0, 1.5, 20.0, ["met", "met"]),
+        (3.0, 2.4, 24.0, ["at the limit", "met"]),
+        # Far from the limit, however near the limit is to the target.
+        (6.6, 2.4, 24.0, ["missed", "missed"]),
+        (4.0, 2.8, 56.0, ["met", "met"]),
+        (5.7, 4.0, 56.0, ["at the limit", "met"]),
+        (6.0, 4.0, 58.0, ["missed", "missed"]),
+    ],
+)
+def test_speed_is_judged(product: float, bare: float, peer: float, words: list[str]) -> None:
+    assert judged(product, bare, peer) == words
