@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.capture_results import ObjectHistory
 from storage.statements import as_json, fetch_within
-from storage.tenant_keys import hold_key
 
 
 class KnownPolicy(NamedTuple):
@@ -131,12 +130,18 @@ SELECT count(*) AS known FROM policies
 WHERE tenant_id = $1 AND resource_type = $2 AND deleted_at IS NULL
 """
 
+# Locked in the order in which everybody locks objects: a plan that reads in another one would
+# deadlock with a rotation of the tenant's key.
 _TOMBSTONES: Final = """
-WITH gone AS (
-    UPDATE policies SET deleted_at = $4, last_changed_at = $4, version_count = version_count + 1
+WITH locked AS (
+    SELECT id FROM policies
     WHERE tenant_id = $1 AND resource_type = $2 AND external_id = ANY($5::text[])
         AND deleted_at IS NULL
-    RETURNING id, workspace_id, tenant_id, version_count
+    ORDER BY external_id FOR UPDATE
+), gone AS (
+    UPDATE policies SET deleted_at = $4, last_changed_at = $4, version_count = version_count + 1
+    FROM locked WHERE policies.id = locked.id
+    RETURNING policies.id, workspace_id, tenant_id, version_count
 )
 INSERT INTO policy_versions (
     policy_id, version_number, workspace_id, tenant_id, change, operation_run_id, captured_at
@@ -204,13 +209,12 @@ async def write_versions(
 ) -> None:
     """Write new versions and bring their objects up to them.
 
-    `owner` is (workspace, tenant), `place` (run, resource type, key of the names). Raises
-    DestroyedKeyError when that key is gone.
+    `owner` is (workspace, tenant), `place` (run, resource type, key of the names). The caller holds
+    that key (`hold_key`).
     """
     if not versions:
         return
     run_id, resource_type, key_id = place
-    await hold_key(connection, key_id)
     await fetch_within(
         connection,
         _UPSERT,

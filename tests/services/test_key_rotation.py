@@ -18,8 +18,10 @@ from services.contents.key_rotation import TenantKeyRotation, TenantRotation
 from services.contents.tenant_keys import TenantKeys
 from services.history.change_events import actor_context
 from services.sets.backup_sets import BackupSets
-from storage.key_rotation import SEALED
-from tests.services.capture_runs import FILTER, Backup, Tenant, add_tenant, items
+from storage.key_rotation import SEALED, lock_sealed
+from storage.policies import write_tombstones
+from tests.eventually import eventually
+from tests.services.capture_runs import FILTER, Backup, Tenant, add_tenant, item, items
 from tests.services.content_rows import START, new_id, set_certificates, tenant_keys, ticking_clock
 from tests.services.tenancy import EDITOR, audited
 
@@ -244,6 +246,42 @@ async def test_page_sealed_before_the_end_of_a_rotation_is_sealed_again(kept: Ke
     stored = await kept.value("SELECT array_agg(version_hash) FROM contents")
     opened = await ContentReader(engine=kept.engine, keys=keys).documents(*kept.owner, stored)
     assert len(opened) == COUNT + 5
+
+
+async def test_tombstones_wait_for_a_rotation_and_do_not_deadlock_with_it(kept: Kept) -> None:
+    run = await kept.tenant.backup().begin("other")
+    await run.step([item("z"), item("a")], resource_type="other")
+    key_id = (await tenant_keys(kept.engine).cipher(*kept.owner)).key_id
+    places = [("other", "a"), ("other", "z")]
+
+    async def rotate() -> int:
+        async with kept.engine.begin() as connection:
+            owner = (kept.owner[1], [key_id])
+            return len(await lock_sealed(connection, SEALED["names"], owner, places))
+
+    async def bury() -> None:
+        async with kept.engine.begin() as connection:
+            # As PostgreSQL plans for many rows: in the order in which they lie, z before a.
+            for scan in ("indexscan", "bitmapscan"):
+                await connection.execute(text(f"SET LOCAL enable_{scan} = off"))
+            place = (kept.owner[1], "other", run.id)
+            await write_tombstones(connection, place, ["a", "z"], START)
+
+    async def is_waited_for(times: int) -> bool:
+        return bool(await kept.value("SELECT count(*) FROM pg_locks WHERE NOT granted") == times)
+
+    update = text("UPDATE policies SET last_changed_at = now() WHERE external_id = 'a'")
+    async with kept.engine.begin() as connection:
+        await connection.execute(update)
+    async with kept.engine.begin() as connection:
+        await connection.execute(update)
+        tasks = [asyncio.create_task(rotate())]
+        await eventually(lambda: is_waited_for(1))
+        tasks.append(asyncio.create_task(bury()))
+        await eventually(lambda: is_waited_for(2))
+    assert await asyncio.gather(*tasks) == [2, None]
+    assert await kept.value("SELECT count(*) FROM policies WHERE deleted_at IS NOT NULL") == 2
+    assert await kept.value("SELECT count(*) FROM policy_versions WHERE change = 'deleted'") == 2
 
 
 async def test_damaged_content_keeps_the_old_key(kept: Kept) -> None:
