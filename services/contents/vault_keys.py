@@ -93,7 +93,8 @@ class VaultRootKey:
         self.setting = setting
         parts = urlsplit(identifier)
         _, name, *version = parts.path.strip("/").split("/")
-        self._vault_url, self._name = f"https://{parts.netloc}", name
+        # Hosts have no case, and what was wrapped is found by this very text.
+        self._vault_url, self._name = f"https://{parts.netloc.lower()}", name
         self._base = f"{self._vault_url}/keys/{name}/"
         self._pinned = version[0] if version else None
         self._options = _options(ca_file, proxy)

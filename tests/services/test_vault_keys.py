@@ -103,6 +103,11 @@ async def test_row_cannot_send_the_process_to_another_vault(opened: Opener) -> N
         await key.unwrap(foreign, HERE)
 
 
+async def test_vault_is_the_same_however_its_host_is_written(opened: Opener) -> None:
+    key = opened("https://Contoso.vault.azure.net/keys/root")
+    assert key.opens("https://contoso.vault.azure.net/keys/root/abc")
+
+
 async def test_vault_of_a_disabled_key_wraps_nothing(vault: KeyVault, opened: Opener) -> None:
     key = opened()
     wrapped = await key.wrap(SECRET, HERE)
