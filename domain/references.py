@@ -6,10 +6,10 @@ extracted again when their objects are next seen. Sources: api.md a.0 and a.1.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from domain.manifests import is_valid_object_id
 from domain.resource_types.shape import Document, ResourceType
@@ -44,15 +44,17 @@ class Reference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A path pattern of the document (`*` for every element) and the kind of the ids there."""
+    """The steps of a path of the document (`*` for every element) and the kind of the ids there."""
 
-    pattern: str
+    steps: tuple[str, ...]
     kind: str
 
 
 def _rules(**patterns_of_kinds: tuple[str, ...]) -> tuple[_Rule, ...]:
     return tuple(
-        _Rule(pattern, kind) for kind, patterns in patterns_of_kinds.items() for pattern in patterns
+        _Rule(tuple(pattern.split("/")), kind)
+        for kind, patterns in patterns_of_kinds.items()
+        for pattern in patterns
     )
 
 
@@ -144,6 +146,7 @@ _OF_TYPES: Mapping[str, tuple[_Rule, ...]] = MappingProxyType(
 
 _SETTINGS_TYPES: Final = frozenset({"settingsCatalog", "compliancePolicyV2", "inventoryPolicy"})
 _SETTING_REFERENCE: Final = "#microsoft.graph.deviceManagementConfigurationReferenceSettingValue"
+_SETTING_REFERENCE_TEXT: Final = _SETTING_REFERENCE.encode()
 
 # Lists of `{id, targetType}` or `{target, targetType}`: who a policy of sign-in holds for.
 _TARGET_TYPES: Mapping[str, str] = MappingProxyType(
@@ -180,14 +183,17 @@ _POLICY_SET_KINDS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def references_of(resource_type: str, document: Document) -> frozenset[Reference]:
+def references_of(
+    resource_type: str, document: Document, body: bytes | None = None
+) -> frozenset[Reference]:
     """Return what a document of this type refers to; whatever is no id is no reference.
 
+    body: the document as JSON; settings are not walked when it nowhere names a setting reference.
     `All`, `None`, `AllTrusted` and other words are none, and the all-zero GUID stands for nothing.
     """
     found = {
         reference
-        for kind, value in _named_ids(resource_type, document)
+        for kind, value in _named_ids(resource_type, document, body)
         if (reference := reference_to(kind, value)) is not None
     }
     return frozenset(found)
@@ -218,11 +224,13 @@ def may_refer_to_groups(resource_type: ResourceType) -> bool:
     )
 
 
-def _named_ids(resource_type: str, document: Document) -> Iterator[tuple[str, object]]:
+def _named_ids(
+    resource_type: str, document: Document, body: bytes | None
+) -> Iterator[tuple[str, object]]:
     for rule in (*_COMMON, *_OF_TYPES.get(resource_type, ())):
-        for value in _values(document, rule.pattern.split("/")):
+        for value in _values(document, rule.steps):
             yield rule.kind, value
-    if resource_type in _SETTINGS_TYPES:
+    if resource_type in _SETTINGS_TYPES and (body is None or _SETTING_REFERENCE_TEXT in body):
         yield from _reused_settings(document.get("settings"))
     if resource_type in _TYPES_WITH_TARGETS:
         yield from _targets(document)
@@ -234,15 +242,17 @@ def _named_ids(resource_type: str, document: Document) -> Iterator[tuple[str, ob
         yield from _by_type(document, "items", _POLICY_SET_KINDS, "payloadId")
 
 
-def _values(value: object, steps: list[str]) -> Iterator[object]:
-    """Yield what stands at a pattern; what has another shape holds nothing."""
-    if not steps:
-        yield value
-    elif steps[0] == "*":
-        for element in value if isinstance(value, list) else ():
-            yield from _values(element, steps[1:])
-    elif isinstance(value, Mapping) and steps[0] in value:
-        yield from _values(value[steps[0]], steps[1:])
+def _values(document: Document, steps: Sequence[str]) -> list[object]:
+    """Return what stands at a path; what has another shape holds nothing."""
+    found: list[object] = [document]
+    for step in steps:
+        if step == "*":
+            found = [element for value in found if isinstance(value, list) for element in value]
+        else:
+            found = [value[step] for value in found if isinstance(value, dict) and step in value]
+        if not found:
+            break
+    return found
 
 
 def _reused_settings(settings: object) -> Iterator[tuple[str, object]]:
@@ -262,14 +272,14 @@ def _by_type(
     document: Document, name: str, kinds: Mapping[str, str], id_property: str
 ) -> Iterator[tuple[str, object]]:
     """Yield what the elements of a list name, whose `@odata.type` says of what kind it is."""
-    for element in _values(document, [name, "*"]):
-        of_type = element.get("@odata.type") if isinstance(element, Mapping) else None
-        if isinstance(element, Mapping) and isinstance(of_type, str) and of_type in kinds:
+    for element in _values(document, (name, "*")):
+        of_type = element.get("@odata.type") if isinstance(element, dict) else None
+        if isinstance(element, dict) and isinstance(of_type, str) and of_type in kinds:
             yield kinds[of_type], element.get(id_property)
 
 
 def _reviewers(document: Document) -> Iterator[tuple[str, object]]:
-    for query in _values(document, ["reviewers", "*", "query"]):
+    for query in _values(document, ("reviewers", "*", "query")):
         found = _REVIEWERS.search(query) if isinstance(query, str) else None
         if found is not None:
             yield _REVIEWER_KINDS[found[1].lower()], found[2]
@@ -280,9 +290,8 @@ def _objects(value: object) -> Iterator[Mapping[str, object]]:
     stack = [value]
     while stack:
         entry = stack.pop()
-        if isinstance(entry, Mapping):
-            holder = cast("Mapping[str, object]", entry)
-            yield holder
-            stack.extend(holder.values())
+        if isinstance(entry, dict):
+            yield entry
+            stack.extend(entry.values())
         elif isinstance(entry, list):
             stack.extend(entry)

@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.statements import fetch_within
-from storage.tenant_keys import hold_key
 
 
 class ContentRow(NamedTuple):
@@ -73,11 +72,10 @@ async def insert_contents(
 ) -> None:
     """Insert documents that are not there; `owner` is (workspace, tenant), `stamp` (rules, now).
 
-    Raises DestroyedKeyError when their key is gone: they have to be sealed anew.
+    The caller holds their key (`hold_key`).
     """
     if not contents:
         return
-    await hold_key(connection, key_id)
     workspace_id, tenant_id = owner
     await fetch_within(
         connection,

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.capture_results import (
     CaptureCounts,
+    ObjectHistory,
     StepEntry,
     count_captures,
     decode_entries,
@@ -26,6 +27,7 @@ from domain.capture_results import (
 from domain.manifests import Manifest, build_manifest
 from domain.outcome import PermissionState
 from domain.reasons import ReasonClass, reason
+from services.backups.capture_records import ListingQuestions
 from services.backups.expected_objects import (
     DANGLING,
     dangling_count,
@@ -43,6 +45,9 @@ INCOMPLETE = "listing_incomplete"
 # Of an object that answered 404 when it was read, and of one that is listed even so.
 NOT_FOUND = "provider_object_not_found"
 CONTRADICTED = "object_listed_not_found"
+# A millisecond's work at most: a thread would take longer to get its turn.
+_MOST_BYTES_INLINE = 32 * 1024
+_MOST_ENTRIES_INLINE = 250
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,19 @@ class Confirmation:
     def probed_count(self) -> int:
         """How many objects were asked for by their own GET because the listing lacked them."""
         return len({*self.gone, *self.still_there, *self.unknown})
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a listing that came to its end says: its entries by object id, and who is missing."""
+
+    entries: Mapping[str, StepEntry]
+    missing: Sequence[str]
+
+    @property
+    def questions(self) -> ListingQuestions:
+        """What it leaves to be asked."""
+        return ListingQuestions(self.missing, _contested(self.entries))
 
 
 @dataclass(frozen=True)
@@ -91,36 +109,53 @@ class ListingOpenError(Exception):
     reason_code = "listing_incomplete"
 
 
-async def finish(
-    connection: AsyncConnection, result: Row, confirmation: Confirmation, now: datetime
-) -> Row:
-    """End a type that was listed to its end and return its row."""
+async def listing_of(connection: AsyncConnection, result: Row) -> Listing:
+    """Return what a type's listing says; raises ListingOpenError before its end."""
     if result["state"] != "confirming":
         raise ListingOpenError("the listing has not come to its end")
-    listed = await entries_of(connection, result)
-    entries = _settled(listed, confirmation.vanished)
-    verdict = await _judge(connection, result, entries, confirmation)
+    entries = await _entries_of(connection, result)
+    place = (result["tenant_id"], result["resource_type"])
+    return Listing(entries, await missing_objects(connection, *place, list(entries)))
+
+
+async def finish(
+    connection: AsyncConnection,
+    result: Row,
+    listing: Listing,
+    confirmation: Confirmation,
+    now: datetime,
+) -> Row:
+    """End a type that was listed to its end and return its row."""
+    entries = _settled(listing.entries, confirmation.vanished)
     place = (result["tenant_id"], result["resource_type"], result["operation_run_id"])
+    missing = listing.missing
+    if confirmation.vanished:
+        missing = await missing_objects(connection, *place[:2], list(entries))
+    histories = await _histories(connection, result)
+    found = _Found(entries, frozenset(missing), histories)
+    verdict = await _judge(connection, result, found, confirmation)
     dangling = await dangling_count(connection, place[:2], confirmation.vanished)
-    await policies.write_tombstones(connection, place, verdict.deleted, now)
-    counts = await _counts(connection, result, entries)
+    if verdict.deleted:
+        await policies.write_tombstones(connection, place, verdict.deleted, now)
+        histories = await _histories(connection, result)
+    counts = count_captures(entries, histories)
     ending = {
         "expected": len(entries) + verdict.missing_count + dangling,
         "reason_code": verdict.reason_code,
         "listing_complete": verdict.reason_code is None,
         "permission_state": PermissionState.GRANTED,
-        "listed": len(listed),
+        "listed": len(listing.entries),
         "probed": confirmation.probed_count,
     }
-    missing = {verdict.reason_code: verdict.missing_count} if verdict.reason_code else {}
-    missing[DANGLING] = dangling
-    return await _end(connection, result, entries, _with_missing(counts, missing), ending, now)
+    lacking = {verdict.reason_code: verdict.missing_count} if verdict.reason_code else {}
+    lacking[DANGLING] = dangling
+    return await _end(connection, result, entries, _with_missing(counts, lacking), ending, now)
 
 
 async def close(connection: AsyncConnection, result: Row, ending: TypeEnding, now: datetime) -> Row:
     """End a type before its listing came to its end and return its row."""
-    entries = await entries_of(connection, result)
-    counts = await _counts(connection, result, entries)
+    entries = await _entries_of(connection, result)
+    counts = count_captures(entries, await _histories(connection, result))
     known = await expected_count(connection, result["tenant_id"], result["resource_type"])
     expected = max(known, len(entries))
     missing = expected - counts.captured - counts.unchanged - counts.skipped - counts.failed
@@ -139,15 +174,19 @@ async def close(connection: AsyncConnection, result: Row, ending: TypeEnding, no
     return await _end(connection, result, entries, counts, values, now)
 
 
-async def entries_of(connection: AsyncConnection, result: Row) -> dict[str, StepEntry]:
+async def _entries_of(connection: AsyncConnection, result: Row) -> dict[str, StepEntry]:
     """Return what the result's present epoch listed, by object id: ids and hashes, no bodies."""
     steps = await rows.select_steps(connection, result)
-    return await asyncio.to_thread(
-        lambda: merge_entries(decode_entries(zstandard.decompress(step)) for step in steps)
-    )
+    if sum(map(len, steps)) > _MOST_BYTES_INLINE:
+        return await asyncio.to_thread(_unpacked, steps)
+    return _unpacked(steps)
 
 
-def contested(entries: Mapping[str, StepEntry]) -> list[str]:
+def _unpacked(steps: Sequence[bytes]) -> dict[str, StepEntry]:
+    return merge_entries(decode_entries(zstandard.decompress(step)) for step in steps)
+
+
+def _contested(entries: Mapping[str, StepEntry]) -> list[str]:
     """Return the objects that were listed and answered 404 to their own GET."""
     return sorted(name for name, entry in entries.items() if _is_contested(entry))
 
@@ -166,32 +205,34 @@ def _settled(entries: Mapping[str, StepEntry], vanished: Sequence[str]) -> dict[
     kept = {name: entry for name, entry in entries.items() if name not in set(vanished)}
     failed = {
         name: kept[name]._replace(reason_code=CONTRADICTED, is_skip=False)
-        for name in contested(kept)
+        for name in _contested(kept)
     }
     return kept | failed
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What was listed, what is missing and what the run changed."""
+
+    entries: Mapping[str, StepEntry]
+    missing: frozenset[str]
+    histories: Sequence[ObjectHistory]
+
+
 async def _judge(
-    connection: AsyncConnection,
-    result: Row,
-    entries: Mapping[str, StepEntry],
-    confirmation: Confirmation,
+    connection: AsyncConnection, result: Row, found: _Found, confirmation: Confirmation
 ) -> Verdict:
     """Decide what the absence of objects means."""
-    tenant_id, resource_type = result["tenant_id"], result["resource_type"]
-    missing = set(await missing_objects(connection, tenant_id, resource_type, [*entries]))
+    entries, missing = found.entries, found.missing
     gone = sorted(missing.intersection(confirmation.gone))
     present = missing.intersection(confirmation.still_there)
     unproven = len(missing) - len(gone)
     if present:
         return Verdict((), unproven, INCONSISTENT)
-    histories = await policies.run_histories(
-        connection, result["operation_run_id"], tenant_id, resource_type
-    )
-    new = {history.object_id for history in histories if history.version_before is None}
+    new = {history.object_id for history in found.histories if history.version_before is None}
     known_before = len(missing - new) + len(entries.keys() - new)
     is_suspicious = is_suspicious_loss(len(set(gone) - new), len(entries), known_before)
-    place = (tenant_id, result["operation_run_id"], resource_type)
+    place = (result["tenant_id"], result["operation_run_id"], result["resource_type"])
     if is_suspicious and not await was_held_before(connection, place, gone):
         return Verdict((), len(missing), HELD)
     if unproven:
@@ -200,11 +241,9 @@ async def _judge(
     return Verdict(gone)
 
 
-async def _counts(
-    connection: AsyncConnection, result: Row, entries: Mapping[str, StepEntry]
-) -> CaptureCounts:
+async def _histories(connection: AsyncConnection, result: Row) -> list[ObjectHistory]:
     place = (result["operation_run_id"], result["tenant_id"], result["resource_type"])
-    return count_captures(entries, await policies.run_histories(connection, *place))
+    return await policies.run_histories(connection, *place)
 
 
 def _with_missing(counts: CaptureCounts, missing: Mapping[str, int]) -> CaptureCounts:
@@ -228,7 +267,10 @@ async def _end(
     now: datetime,
 ) -> Row:
     place: tuple[UUID, str] = (result["operation_run_id"], result["resource_type"])
-    manifest = await asyncio.to_thread(_manifest, result["resource_type"], entries)
+    if len(entries) > _MOST_ENTRIES_INLINE:
+        manifest = await asyncio.to_thread(_manifest, result["resource_type"], entries)
+    else:
+        manifest = _manifest(result["resource_type"], entries)
     owner = (result["workspace_id"], result["tenant_id"])
     await insert_chunks(connection, owner, manifest.chunks)
     await rows.delete_steps(connection, *place)

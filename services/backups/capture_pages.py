@@ -16,7 +16,7 @@ from domain.manifests import is_valid_object_id
 from domain.references import REFERENCES_VERSION, references_of
 from services.backups.listed_objects import CapturedObject, FailedObject, ListedObject, PagePlace
 from services.backups.unmade_changes import ComparedPage, unmade_changes, version_of
-from services.contents.contents import ContentReader, Document, hash_documents, seal_documents
+from services.contents.contents import ContentReader, hash_documents, seal_documents
 from storage.contents import ContentRow, readable_hashes
 from storage.policies import KnownPolicy, known_policies
 from storage.references import ContentReference
@@ -62,6 +62,11 @@ class PreparedPage:
     contents: PreparedContents
 
     @property
+    def seals_anything(self) -> bool:
+        """Whether something of it is written under the tenant's key."""
+        return bool(self.changes or self.contents.rows)
+
+    @property
     def counts(self) -> tuple[int, int, int, int, int, int]:
         """Expected, captured, unchanged, skipped, failed, not captured: for live progress."""
         captured = sum(entry.version_hash is not None for entry in self.entries)
@@ -89,8 +94,13 @@ async def prepare_page(
     listed = {item.object_id: item for item in objects}
     read = [item for item in listed.values() if isinstance(item, CapturedObject)]
     ids = [item.object_id for item in read]
-    bodies = [item.document for item in read]
-    hashes = await hash_documents(bodies, place.rules, place.cipher, ids)
+    hashes = await hash_documents(
+        [item.document for item in read],
+        place.rules,
+        place.cipher,
+        ids,
+        [item.body for item in read],
+    )
     versions = {
         item.object_id: content_hash
         for item, content_hash in zip(read, hashes, strict=True)
@@ -162,14 +172,15 @@ async def _new_contents(
 
     An unchanged object whose references an older extraction wrote is only extracted again.
     """
-    wanted, outdated = {}, {}
+    wanted = dict[str, CapturedObject]()
+    outdated = dict[str, CapturedObject]()
     for object_id, version in versions.items():
         policy = known.get(object_id)
         is_stored = policy is not None and policy.canonical_rules is not None
         if not is_stored or policy is None or policy.current_version_hash != version:
-            wanted[version] = documents[object_id].document
+            wanted[version] = documents[object_id]
         elif (policy.references_version or 0) < REFERENCES_VERSION:
-            outdated[version] = documents[object_id].document
+            outdated[version] = documents[object_id]
     if not wanted and not outdated:
         return PreparedContents()
     stored = await readable_hashes(connection, place.tenant_id, place.cipher.key_ids, list(wanted))
@@ -177,7 +188,8 @@ async def _new_contents(
     outdated |= {
         version: wanted[version] for version in stored if stored[version] < REFERENCES_VERSION
     }
-    sealed = await seal_documents(missing, place.tenant_id, place.cipher)
+    texts = {version: item.body or item.document for version, item in missing.items()}
+    sealed = await seal_documents(texts, place.tenant_id, place.cipher)
     return PreparedContents(
         rows=[row._replace(references_version=REFERENCES_VERSION) for row in sealed],
         references=await asyncio.to_thread(_references, place.resource_type, missing | outdated),
@@ -185,9 +197,11 @@ async def _new_contents(
     )
 
 
-def _references(resource_type: str, documents: Mapping[str, Document]) -> list[ContentReference]:
+def _references(
+    resource_type: str, objects: Mapping[str, CapturedObject]
+) -> list[ContentReference]:
     return [
         ContentReference(version, *reference)
-        for version, document in documents.items()
-        for reference in references_of(resource_type, document)
+        for version, item in objects.items()
+        for reference in references_of(resource_type, item.document, item.body)
     ]

@@ -25,9 +25,8 @@ from services.backups.capture_endings import (
     Confirmation,
     TypeEnding,
     close,
-    contested,
-    entries_of,
     finish,
+    listing_of,
     pack_entries,
 )
 from services.backups.capture_pages import PageChange, PreparedPage, prepare_page
@@ -39,7 +38,6 @@ from services.backups.capture_records import (
     TypeProgress,
     type_result,
 )
-from services.backups.expected_objects import missing_objects
 from services.backups.listed_objects import CapturedObject, FailedObject, ListedObject, PagePlace
 from services.backups.listing_cursors import open_cursor, open_cursors, seal_cursor
 from services.contents.contents import ContentReader
@@ -220,17 +218,20 @@ class CaptureService:
         async with self._engine.begin() as connection:
             return await referenced_ids(connection, tenant_id, kind)
 
-    async def questions(
-        self, run_id: UUID, resource_type: str, tenant_id: UUID
-    ) -> ListingQuestions:
-        """Return what a listing that came to its end leaves to be asked one by one (D5)."""
-        async with self._engine.begin() as connection:
-            result = await rows.select_result(connection, run_id, resource_type)
-            if result is None or result["state"] != "confirming":
+    async def settle_type(self, run_id: UUID, owner: Owner, resource_type: str) -> ListingQuestions:
+        """End a type whose listing came to its end, unless that leaves something to be asked (D5).
+
+        Returns what has to be asked one by one before `finish_type`; nothing when the type is done.
+        Raises ListingOpenError when the listing is still open.
+        """
+        async with self._fenced(run_id, owner) as connection:
+            result = await _locked(connection, run_id, resource_type)
+            if result["state"] == "done":
                 return ListingQuestions()
-            listed = await entries_of(connection, result)
-            missing = await missing_objects(connection, tenant_id, resource_type, list(listed))
-            return ListingQuestions(missing, contested(listed))
+            listing = await listing_of(connection, result)
+            if not any(listing.questions):
+                await finish(connection, result, listing, Confirmation(), self._clock())
+            return listing.questions
 
     async def finish_type(  # noqa: PLR0913 - the answers of the candidates, each by its name
         self,
@@ -255,7 +256,8 @@ class CaptureService:
         async with self._fenced(run_id, owner) as connection:
             result = await _locked(connection, run_id, resource_type)
             if result["state"] != "done":
-                result = await finish(connection, result, confirmation, self._clock())
+                listing = await listing_of(connection, result)
+                result = await finish(connection, result, listing, confirmation, self._clock())
             return type_result(result)
 
     async def close_type(  # noqa: PLR0913 - the facts of a refusal, each by its name
@@ -358,9 +360,9 @@ class CaptureService:
             return StepResult(recorded=False)
         if not await rows.insert_step(connection, result, step.page, entries, now):
             return StepResult(recorded=False)
-        await self._write_changes(connection, run_id, place, page, now)
-        if step.next_cursor is not None:
+        if page.seals_anything or step.next_cursor is not None:
             await hold_key(connection, place.cipher.key_id)
+        await self._write_changes(connection, run_id, place, page, now)
         going_on = (step.next_page, seal_cursor(place.cipher, result, step.next_cursor))
         times = (now, now - step.took)
         await rows.advance(connection, result, going_on, times, page.counts)

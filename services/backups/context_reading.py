@@ -66,17 +66,22 @@ class ContextReader(LaneReader):
         return ContextResult(**read.model_dump())
 
     async def _work(self, client: GraphClient, run: ReadingRun) -> None:
-        await super()._work(client, run)
-        if self._events is not None:
-            await self._collect(self._events, client, run)
+        # Neither waits for the other; what is broken off has stored what it can go on from.
+        collecting = asyncio.create_task(self._collect(client, run))
+        try:
+            await super()._work(client, run)
+            await collecting
+        finally:
+            collecting.cancel()
+            await asyncio.wait([collecting])
 
-    async def _collect(
-        self, events: ChangeEventReader, client: GraphClient, run: ReadingRun
-    ) -> None:
+    async def _collect(self, client: GraphClient, run: ReadingRun) -> None:
+        if self._events is None:
+            return
         remaining = self._call.deadline_at - self._ground.clock()
         try:
             async with asyncio.timeout(max(remaining.total_seconds(), 0)):
-                await events.collect(client, run)
+                await self._events.collect(client, run)
         except (NotOwnerError, RunAlreadyClosedError):
             raise
         except GraphCredentialRefusedError:

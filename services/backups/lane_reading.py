@@ -189,7 +189,8 @@ class LaneReader:
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(remaining.total_seconds()):
-                    await gather([read_one(key) for key in due])
+                    # What takes longest begins first.
+                    await gather([read_one(key) for key in sorted(due, key=_is_light)])
         except* (NotOwnerError, RunAlreadyClosedError):
             is_lost = True
         except* EncryptionKeyUnavailableError as errors:
@@ -341,6 +342,10 @@ class LaneReader:
             types_incomplete=len(complete) - sum(complete),
             objects=self._objects,
         )
+
+
+def _is_light(key: str) -> bool:
+    return not resource_type(key).is_bulky
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

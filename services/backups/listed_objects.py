@@ -13,14 +13,16 @@ from services.contents.tenant_keys import TenantCipher
 class CapturedObject:
     """An object that was read whole.
 
-    `document` is its body with what was read separately under its navigation property;
-    `not_captured` are JSON Pointers of values that Graph did not return.
+    `document` is its body with what was read separately under its navigation property, `body` the
+    same as JSON, if it has been written already; `not_captured` are JSON Pointers of values that
+    Graph did not return.
     """
 
     object_id: str
     name: str | None
     document: Mapping[str, Any]
     not_captured: tuple[str, ...] = ()
+    body: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -160,9 +160,10 @@ class TypeReading:
         await self._at_cursor(len(step.objects))
 
     async def _finish(self) -> None:
-        missing, contested = await self._captures.questions(
-            self._run.id, self._type.key, self._run.tenant_id
-        )
+        questions = await self._captures.settle_type(self._run.id, self._run.owner, self._type.key)
+        if not any(questions):
+            return
+        missing, contested = questions
         still_listed = await self._reader.still_listed(contested) if contested else set[str]()
         unlisted = [object_id for object_id in contested if object_id not in still_listed]
         found = await self._probe([*missing, *unlisted])
@@ -202,4 +203,5 @@ def _object(read: ReadObject, name_property: str) -> ListedObject:
         name=name if isinstance(name, str) else None,
         document=read.document,
         not_captured=read.not_captured,
+        body=read.body,
     )

@@ -55,22 +55,27 @@ async def hash_documents(
     rules: CanonicalRules,
     cipher: TenantCipher,
     object_ids: Sequence[str] | None = None,
+    bodies: Sequence[bytes | None] | None = None,
 ) -> list[str | None]:
     """Return the version hash of each document; None for one that JSON cannot hold.
 
-    With `object_ids`, in the same order, objects of equal content keep their own bodies.
+    With `object_ids`, in the same order, objects of equal content keep their own bodies. `bodies`,
+    in the same order, are the documents as JSON where they have been written already.
     """
     ids = object_ids or [""] * len(documents)
-    pairs = zip(ids, documents, strict=True)
+    written = bodies or [None] * len(documents)
+    rows = zip(ids, documents, written, strict=True)
     return await asyncio.to_thread(
-        lambda: [hash_document(object_id, document, rules, cipher) for object_id, document in pairs]
+        lambda: [
+            hash_document(name, document, rules, cipher, body) for name, document, body in rows
+        ]
     )
 
 
 async def seal_documents(
-    documents: Mapping[str, Document], tenant_id: UUID, cipher: TenantCipher
+    documents: Mapping[str, Document | bytes], tenant_id: UUID, cipher: TenantCipher
 ) -> list[ContentRow]:
-    """Return the rows of documents given by version hash."""
+    """Return the rows of documents, parsed or as JSON, given by version hash."""
     if not documents:
         return []
     return await asyncio.to_thread(_seal, dict(documents), tenant_id, cipher)
@@ -139,28 +144,35 @@ def decode_document(text: bytes) -> dict[str, Any]:
 
 
 def hash_document(
-    object_id: str, document: Document, rules: CanonicalRules, cipher: TenantCipher
+    object_id: str,
+    document: Document,
+    rules: CanonicalRules,
+    cipher: TenantCipher,
+    body: bytes | None = None,
 ) -> str | None:
-    """Return the version hash of a document; None when JSON cannot hold it."""
+    """Return the version hash of a document; None when JSON cannot hold it.
+
+    `body`: the document as JSON, if it has been written already.
+    """
 
     def compute() -> str:
         return version_hash(canonical_form(document, rules, cipher.fingerprint), object_id)
 
     try:
-        body = encode_document(document)
-        return _RECENT.of(body, (object_id, rules, cipher.key_id), compute)
+        text = encode_document(document) if body is None else body
+        return _RECENT.of(text, (object_id, rules, cipher.key_id), compute)
     except (TypeError, ValueError, RecursionError):
         # Not JSON, or no canonical form (UnrepresentableDocumentError).
         return None
 
 
 def _seal(
-    documents: dict[str, Document], tenant_id: UUID, cipher: TenantCipher
+    documents: Mapping[str, Document | bytes], tenant_id: UUID, cipher: TenantCipher
 ) -> list[ContentRow]:
     compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)
     rows = []
     for content_hash, document in documents.items():
-        text = encode_document(document)
+        text = document if isinstance(document, bytes) else encode_document(document)
         body = cipher.seal(compressor.compress(text), content_context(tenant_id, content_hash))
         rows.append(ContentRow(content_hash, body, len(text)))
     return rows

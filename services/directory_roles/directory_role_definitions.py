@@ -48,6 +48,7 @@ from storage.manifests import insert_chunks
 from storage.run_lookup import find_run
 from storage.runs import Owner, RunRecord
 from storage.statements import as_json
+from storage.tenant_keys import hold_key
 
 MOST_RESTARTS = 5
 # Before a sync that met an outage is tried again.
@@ -167,6 +168,7 @@ class DirectoryRoleDefinitionsService:
             )
             await insert_chunks(connection, owned_by, listed.chunks if listed else ())
             stamp = (CANONICAL_RULES_VERSION, self._now())
+            await hold_key(connection, cipher.key_id)
             await insert_contents(connection, owned_by, cipher.key_id, sealed, stamp)
             await store_roles(connection, owned_by, run.id, rows, self._now())
             await remove_roles(connection, owned_by, run.id, removed, self._now())

@@ -28,6 +28,7 @@ from storage import sets
 from storage.contents import insert_contents, readable_hashes
 from storage.imports import ImportedSet, equal_import, insert_imported_set
 from storage.manifests import insert_chunks
+from storage.tenant_keys import hold_key
 
 __all__ = ["ImportReport", "ImportSourceError", "SetImporter"]
 
@@ -169,6 +170,7 @@ class SetImporter:
         missing = {name: body for name, body in found.items() if name not in present}
         rows = await seal_documents(missing, owner[1], cipher)
         stamp = (rules.version, self._clock())
+        await hold_key(connection, cipher.key_id)
         await insert_contents(connection, owner, cipher.key_id, rows, stamp)
         return hashes
 

@@ -96,7 +96,7 @@ class Backup:
         return list((await self._questions(resource_type)).contested)
 
     async def _questions(self, resource_type: str) -> ListingQuestions:
-        return await self.service.questions(self.id, resource_type, self.tenancy.tenant_id)
+        return await self.service.settle_type(self.id, self.owner, resource_type)
 
     async def complete(self) -> UUID | None:
         """Make the set and end the run in one transaction, as the run record does."""
