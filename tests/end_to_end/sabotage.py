@@ -7,6 +7,7 @@ keeps foreign text away is taken out, so that a search can prove that it finds w
 
 import asyncio
 import gc
+import inspect
 import itertools
 import json
 import logging
@@ -234,23 +235,45 @@ def turn_redactor_off(patch: Patch) -> None:
     """Let everything through that the product keeps away: this is the control of the search."""
     from temporalio.contrib.pydantic import pydantic_data_converter
 
+    import activities.errors
+    import commands.errors
+    import commands.graph_reachability
+    import commands.prerequisites
+    import commands.session
+    import graph.batch_runs
+    import graph.client
+    import graph.tokens
+    import graph.transport
     import services.process.logs
+    import services.process.temporal_client
     from services.contents.tenant_keys import TenantCipher
 
-    patch.setattr(
-        "services.process.temporal_client.data_converter", lambda: pydantic_data_converter
+    replaced: tuple[tuple[object, str, Callable[..., Any]], ...] = (
+        (services.process.temporal_client, "data_converter", lambda: pydantic_data_converter),
+        (activities.errors, "as_operation_error", lambda error: error),
+        (services.process.logs.RedactingFormatter, "format", _plain_line),
+        (services.process.logs, "log_stray_errors", lambda: None),
+        (TenantCipher, "seal", lambda _cipher, plaintext, _context: plaintext),
+        (TenantCipher, "open", lambda _cipher, sealed, _context, _key_id=None: sealed),
+        (graph.client, "response_error", _quoted_answer),
+        (graph.batch_runs, "item_error", _quoted_item),
+        (graph.tokens, "_translate", _quoted_refusal),
+        (graph.transport, "_translate", _quoted_refusal),
+        (commands.errors, "explain", _quoted_explanation),
+        (commands.session, "explain", _quoted_explanation),
+        (commands.prerequisites, "explain", _quoted_explanation),
+        (commands.graph_reachability, "explain", _quoted_explanation),
     )
-    patch.setattr("activities.errors.as_operation_error", lambda error: error)
-    patch.setattr(services.process.logs.RedactingFormatter, "format", _plain_line)
-    patch.setattr("services.process.logs.log_stray_errors", lambda: None)
-    patch.setattr(TenantCipher, "seal", lambda _cipher, plaintext, _context: plaintext)
-    patch.setattr(TenantCipher, "open", lambda _cipher, sealed, _context: sealed)
-    patch.setattr("graph.client.response_error", _quoted_answer)
-    patch.setattr("graph.batch_runs.item_error", _quoted_item)
-    patch.setattr("graph.tokens._translate", _quoted_refusal)
-    patch.setattr("graph.transport._translate", _quoted_refusal)
-    patch.setattr("commands.errors.explain", _quoted_explanation)
-    patch.setattr("commands.session.explain", _quoted_explanation)
+    for owner, name, stand_in in replaced:
+        # What is called otherwise than it was would raise for ever, and nothing would leak.
+        assert _ways_to_call(stand_in) == _ways_to_call(getattr(owner, name)), name
+        patch.setattr(owner, name, stand_in)
+
+
+def _ways_to_call(function: Callable[..., Any]) -> list[tuple[Any, bool]]:
+    """Return the kind of each parameter, and whether it may be left out."""
+    parameters = inspect.signature(function).parameters.values()
+    return [(one.kind, one.default is one.empty) for one in parameters]
 
 
 def _plain_line(_formatter: object, record: logging.LogRecord) -> str:
@@ -265,7 +288,7 @@ def _quoted_item(_link: str, _target: object, answer: Any) -> NoReturn:
     raise RuntimeError(f"{answer.status} {json.dumps(answer.body)}")
 
 
-def _quoted_refusal(error: Exception, *_: object) -> NoReturn:
+def _quoted_refusal(error: Exception, _beside: object) -> NoReturn:
     raise RuntimeError(str(error)) from error
 
 

@@ -3,14 +3,19 @@
 import logging
 from collections.abc import Iterable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from services.contents.tenant_keys import TenantCipher
 from tests.end_to_end.planting import Origin
+from tests.end_to_end.sabotage import turn_redactor_off
 from tests.end_to_end.secret_search import SecretSearch, search_files
 from tests.end_to_end.stage import open_stage
 
 logger = logging.getLogger(__name__)
+
+CIPHER = TenantCipher(uuid4(), b"key")
 
 # Where secrets would be, had nothing kept them away; each begins the names of places.
 PLACES = (
@@ -58,6 +63,13 @@ async def test_search_without_the_redactor_finds_every_secret(tmp_path: Path) ->
     assert kinds(search.cores) - kinds(search.found) == set(), search.report()
     # Each place can show what it holds.
     assert unseen(place for places in search.found.values() for place in places) == set()
+
+
+def test_redactor_turned_off_is_called_as_the_redactor_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It holds every stand-in against what the product has today; the search above is long.
+    turn_redactor_off(monkeypatch)
+
+    assert CIPHER.open(b"secret", b"context", uuid4()) == b"secret"
 
 
 def unseen(places: Iterable[str]) -> set[str]:
