@@ -18,6 +18,7 @@ import traceback
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,6 +31,8 @@ from tests.end_to_end.planting import rotated
 
 Patch = pytest.MonkeyPatch
 Method = Callable[..., Coroutine[Any, Any, Any]]
+# Between two tries; long enough to be seen by whoever looks at what is pending.
+PAUSE = timedelta(milliseconds=400)
 
 
 @dataclass(frozen=True)
@@ -270,6 +273,26 @@ def turn_redactor_off(patch: Patch) -> None:
         patch.setattr(owner, name, stand_in)
 
 
+def shorten_pauses(patch: Patch) -> None:
+    """Try again soon after a failure: how often and what is tried stays as it is.
+
+    What Graph asks for is still waited for.
+    """
+    import services.backups.lane_reading as lanes
+    import services.directory_roles.directory_role_definitions as roles
+    import workflows.policies as policies
+    from graph.retry import RetryRules
+
+    for policy in (policies.RECORDING_RETRY, policies.WORK_RETRY):
+        patch.setattr(policy, "initial_interval", PAUSE)
+        patch.setattr(policy, "maximum_interval", PAUSE)
+    patch.setattr(lanes, "OUTAGE_PAUSE", PAUSE)
+    patch.setattr(roles, "OUTAGE_PAUSE_SECONDS", PAUSE.total_seconds())
+    defaults = RetryRules.__init__.__kwdefaults__
+    assert defaults is not None
+    patch.setitem(defaults, "first_backoff", PAUSE.total_seconds() / 4)
+
+
 def _ways_to_call(function: Callable[..., Any]) -> list[tuple[Any, bool]]:
     """Return the kind of each parameter, and whether it may be left out."""
     parameters = inspect.signature(function).parameters.values()
@@ -345,6 +368,7 @@ def main(arguments: list[str]) -> None:
     """Run a sabotaged worker, or the commands of a file."""
     plan = Plan.read(Path(arguments[0]))
     with pytest.MonkeyPatch.context() as patch:
+        shorten_pauses(patch)
         if not plan.has_redactor:
             turn_redactor_off(patch)
         if arguments[1:] == ["worker"]:
