@@ -1,18 +1,21 @@
-"""Token buckets of `graph_budgets`: taken from and closed by one statement each (D10).
+"""Sliding windows of `graph_budgets`: leased from and closed by one statement each (D10).
 
-All times are PostgreSQL's, so processes on machines with different clocks share one bucket. What
-the numbers should be is decided by `services.connections.graph_budgets`.
+All times are PostgreSQL's, so processes on machines with different clocks share one budget. What
+the numbers should be is decided by `services.connections.graph_budgets` (decision 0009).
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from storage.statements import fetch_alone
 
 
 @dataclass(frozen=True, slots=True)
-class BucketKey:
-    """Primary key of a bucket."""
+class WindowKey:
+    """Primary key of a budget."""
 
     app_id: str
     entra_tenant_id: str
@@ -21,137 +24,177 @@ class BucketKey:
 
 
 @dataclass(frozen=True, slots=True)
-class BucketShape:
-    """How a bucket fills: `rate` tokens a second up to `capacity`.
+class WindowShape:
+    """How much may be leased within how many slots, the one of now included.
 
-    After throttling the rate is halved, at most once in `halving_pause` seconds and down to
-    `slowest_rate`; it comes back to `rate` within `recovery` seconds.
+    `lengths` grow up to the whole window, `most` are the units for each. After throttling the pace
+    is halved, at most once in `halving_pause` seconds and down to `slowest`; it comes back to 1
+    within `recovery` seconds.
     """
 
-    rate: float
-    capacity: float
-    slowest_rate: float
+    slot_seconds: float
+    lengths: Sequence[int]
+    most: Sequence[int]
+    slowest: float
     halving_pause: float
     recovery: float
+
+    @property
+    def rate(self) -> float:
+        """Units a second in the long run."""
+        return self.most[-1] / (self.lengths[-1] * self.slot_seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Tokens that were taken, or the seconds after which to ask again."""
+    """Units that were leased, or the seconds after which to ask again."""
 
     granted: int
     retry_after: float
 
 
-# A row of another shape (the settings were changed) starts over at the full rate of the new one.
-# `clock_timestamp` is read after the row is locked: waiting must not make tokens.
-_TAKE = text("""
+# `clock_timestamp` is read after the row is locked: waiting must not make units. Slots that cannot
+# be compared (of another length, or far ahead after a clock was set back) count as taken just now.
+_TAKE: Final = """
 WITH locked AS (
     SELECT * FROM graph_budgets
-    WHERE app_id = :app_id AND entra_tenant_id = :entra_tenant_id
-      AND service_area = :service_area AND kind = :kind
+    WHERE app_id = $1 AND entra_tenant_id = $2 AND service_area = $3 AND kind = $4
     FOR UPDATE
 ), seen AS (
-    SELECT locked.*, clock_timestamp() AS moment,
-        CASE WHEN capacity = :capacity THEN rate ELSE CAST(:rate AS double precision) END AS base
-    FROM locked
-), filled AS (
-    SELECT seen.*,
-        least(:rate, base + elapsed * :rate / :recovery) AS new_rate,
-        least(:capacity, tokens + elapsed * base) AS available
-    FROM seen CROSS JOIN LATERAL (
-        SELECT greatest(0, extract(epoch FROM moment - refilled_at)::double precision) AS elapsed
-    ) AS times
-), wished AS (
-    -- Blocks below a quarter of a second's worth would cost a statement for every request.
-    SELECT filled.*,
-        least(CAST(:wanted AS double precision), greatest(1, floor(new_rate * 0.25))) AS least_block
-    FROM filled
+    SELECT locked.*, clock_timestamp() AS moment FROM locked
+), aged AS (
+    SELECT seen.*, floor(extract(epoch FROM moment) / $6::float8)::bigint AS present,
+        extract(epoch FROM moment - paced_at)::float8 AS since
+    FROM seen
+), placed AS (
+    SELECT aged.*, least(1, pace + greatest(0, since) / $10::float8) AS new_pace,
+        slot_seconds = $6 AND present > slot - $7::int AS is_comparable,
+        CASE WHEN slot_seconds = $6 AND present > slot - $7 THEN greatest(present, slot)
+            ELSE present END AS new_slot
+    FROM aged
+), held AS (
+    SELECT placed.*, CASE
+        WHEN is_comparable
+            THEN (array_fill(0, ARRAY[least(new_slot - slot, $7)::int]) || taken)[1:$7]
+        ELSE ARRAY[(SELECT sum(units) FROM unnest(taken) AS units)::int] END AS used
+    FROM placed
+), bounded AS (
+    SELECT held.*, bounds.lengths, bounds.most,
+        -- Blocks below a quarter of a second's worth would cost a statement for every request.
+        least($5::int, greatest(1, floor($11::float8 * new_pace * 0.25))) AS least_block
+    FROM held CROSS JOIN LATERAL (
+        SELECT $8::int[] AS lengths, array_agg(
+            greatest(1, floor(units * new_pace))::int ORDER BY place
+        ) AS most
+        FROM unnest($9::int[]) WITH ORDINALITY AS bound (units, place)
+    ) AS bounds
+), judged AS (
+    SELECT bounded.*, (
+        SELECT min(units - (SELECT coalesce(sum(one), 0) FROM unnest(used[1:length]) AS one))
+        FROM unnest(lengths, most) AS bound (length, units)
+    ) AS free
+    FROM bounded
 ), decided AS (
-    SELECT wished.*,
-        CASE WHEN blocked_until > moment OR available < least_block THEN 0
-             ELSE least(floor(available), CAST(:wanted AS double precision)) END AS granted
-    FROM wished
+    SELECT judged.*, CASE WHEN blocked_until > moment OR free < least_block THEN 0
+        ELSE least(free, $5) END::int AS granted
+    FROM judged
 ), written AS (
-    UPDATE graph_budgets AS bucket
-    SET tokens = decided.available - decided.granted, rate = decided.new_rate,
-        capacity = :capacity, refilled_at = decided.moment
+    UPDATE graph_budgets AS budget SET
+        slot = new_slot, slot_seconds = $6, pace = new_pace, paced_at = moment,
+        taken = (decided.used[1] + decided.granted) || decided.used[2:],
+        -- Less than one unit a window: the windows are stretched instead.
+        blocked_until = CASE WHEN $12::int * new_pace < 1
+            THEN moment + make_interval(secs => $12 / ($11 * new_pace))
+            ELSE budget.blocked_until END
     FROM decided
     WHERE decided.granted > 0
-      AND bucket.app_id = decided.app_id AND bucket.entra_tenant_id = decided.entra_tenant_id
-      AND bucket.service_area = decided.service_area AND bucket.kind = decided.kind
+        AND budget.app_id = decided.app_id AND budget.entra_tenant_id = decided.entra_tenant_id
+        AND budget.service_area = decided.service_area AND budget.kind = decided.kind
 )
-SELECT granted::integer AS granted,
-    CASE WHEN granted > 0 THEN 0
-         ELSE greatest(
-             coalesce(extract(epoch FROM blocked_until - moment)::double precision, 0),
-             (least_block - available) / new_rate,
-             0.001) END AS retry_after
+SELECT granted, CASE WHEN granted > 0 THEN 0::float8 ELSE greatest(
+    0.001,
+    extract(epoch FROM blocked_until - moment)::float8,
+    CASE WHEN free < least_block THEN (
+        SELECT (new_slot + min(later)) * $6 - extract(epoch FROM moment)::float8
+        FROM generate_series(1, $7) AS later
+        WHERE NOT EXISTS (
+            SELECT FROM unnest(lengths, most) AS bound (length, units)
+            WHERE units - least_block < (
+                SELECT coalesce(sum(one), 0) FROM unnest(used[1:length - later]) AS one
+            )
+        )
+    ) END
+) END AS retry_after
 FROM decided
-""")
+"""
 
-_OPEN = text("""
-INSERT INTO graph_budgets (app_id, entra_tenant_id, service_area, kind,
-                           tokens, rate, capacity, refilled_at)
-VALUES (:app_id, :entra_tenant_id, :service_area, :kind,
-        :capacity, :rate, :capacity, clock_timestamp())
+_OPEN: Final = """
+INSERT INTO graph_budgets (
+    app_id, entra_tenant_id, service_area, kind, slot, slot_seconds, taken, pace, paced_at
+)
+VALUES (
+    $1, $2, $3, $4, floor(extract(epoch FROM clock_timestamp()) / $5::float8)::bigint, $5, '{0}', 1,
+    clock_timestamp()
+)
 ON CONFLICT DO NOTHING
-""")
+"""
 
 # Many requests are in flight when the first is throttled: their answers count as one.
-_CLOSE = text("""
+_CLOSE: Final = """
 WITH locked AS (
     SELECT * FROM graph_budgets
-    WHERE app_id = :app_id AND entra_tenant_id = :entra_tenant_id
-      AND service_area = :service_area AND kind = :kind
+    WHERE app_id = $1 AND entra_tenant_id = $2 AND service_area = $3 AND kind = $4
     FOR UPDATE
 ), seen AS (
     SELECT locked.*, clock_timestamp() AS moment FROM locked
 ), judged AS (
-    SELECT seen.*,
-        throttled_at IS NULL
-        OR throttled_at <= moment - make_interval(secs => :halving_pause) AS is_new
+    SELECT seen.*, throttled_at IS NULL
+        OR throttled_at <= moment - make_interval(secs => $6::float8) AS is_new
     FROM seen
 )
-UPDATE graph_budgets AS bucket
-SET tokens = 0, refilled_at = judged.moment,
-    rate = CASE WHEN is_new THEN greatest(judged.rate / 2, :slowest_rate) ELSE judged.rate END,
+UPDATE graph_budgets AS budget SET
+    pace = CASE WHEN is_new THEN greatest(judged.pace / 2, $7::float8) ELSE judged.pace END,
+    paced_at = judged.moment,
     throttled_at = CASE WHEN is_new THEN judged.moment ELSE judged.throttled_at END,
     blocked_until = greatest(
-        judged.blocked_until, judged.moment + make_interval(secs => :retry_after))
+        judged.blocked_until, judged.moment + make_interval(secs => $5::float8))
 FROM judged
-WHERE bucket.app_id = judged.app_id AND bucket.entra_tenant_id = judged.entra_tenant_id
-  AND bucket.service_area = judged.service_area AND bucket.kind = judged.kind
-""")
+WHERE budget.app_id = judged.app_id AND budget.entra_tenant_id = judged.entra_tenant_id
+    AND budget.service_area = judged.service_area AND budget.kind = judged.kind
+"""
 
 
-async def take_tokens(
-    connection: AsyncConnection, key: BucketKey, shape: BucketShape, wanted: int
+async def take_units(
+    engine: AsyncEngine, key: WindowKey, shape: WindowShape, wanted: int
 ) -> Taken | None:
-    """Take up to `wanted` tokens; None if the bucket was never opened."""
-    values = asdict(key) | {
-        "wanted": wanted,
-        "rate": shape.rate,
-        "capacity": shape.capacity,
-        "recovery": shape.recovery,
-    }
-    row = (await connection.execute(_TAKE, values)).one_or_none()
-    return None if row is None else Taken(row.granted, row.retry_after)
+    """Lease up to `wanted` units; None if the budget was never opened."""
+    rows = await fetch_alone(
+        engine,
+        _TAKE,
+        *_of(key),
+        wanted,
+        shape.slot_seconds,
+        shape.lengths[-1],
+        list(shape.lengths),
+        list(shape.most),
+        shape.recovery,
+        shape.rate,
+        shape.most[-1],
+    )
+    return Taken(**rows[0]) if rows else None
 
 
-async def open_bucket(connection: AsyncConnection, key: BucketKey, shape: BucketShape) -> None:
-    """Make a full bucket, unless there is one."""
-    values = asdict(key) | {"rate": shape.rate, "capacity": shape.capacity}
-    await connection.execute(_OPEN, values)
+async def open_window(engine: AsyncEngine, key: WindowKey, shape: WindowShape) -> None:
+    """Make an unused budget, unless there is one."""
+    await fetch_alone(engine, _OPEN, *_of(key), shape.slot_seconds)
 
 
-async def close_bucket(
-    connection: AsyncConnection, key: BucketKey, shape: BucketShape, retry_after: float
+async def close_window(
+    engine: AsyncEngine, key: WindowKey, shape: WindowShape, retry_after: float
 ) -> None:
-    """Empty a bucket, close it for `retry_after` seconds and slow it down."""
-    values = asdict(key) | {
-        "retry_after": retry_after,
-        "halving_pause": shape.halving_pause,
-        "slowest_rate": shape.slowest_rate,
-    }
-    await connection.execute(_CLOSE, values)
+    """Close a budget for `retry_after` seconds and slow it down."""
+    await fetch_alone(engine, _CLOSE, *_of(key), retry_after, shape.halving_pause, shape.slowest)
+
+
+def _of(key: WindowKey) -> tuple[str, str, str, str]:
+    return key.app_id, key.entra_tenant_id, key.service_area, key.kind

@@ -1,12 +1,13 @@
 """Request budgets of Microsoft Graph, shared by every process through PostgreSQL (D10).
 
-A bucket is a token bucket for (app, Entra tenant, service area, kind). Its numbers are chosen so
+A budget is a sliding window for (app, Entra tenant, service area, kind). Its numbers are chosen so
 that no window of Microsoft's ever holds more requests than the share allows, however many processes
-lease from it: a window of W seconds can hold what is leased within it and the block that was leased
-just before and is still valid, so `capacity + rate * (W + validity) = limit * share`.
+lease from it: what is sent within a window was leased within it, or up to one validity before
+(decision 0009).
 """
 
 import time
+from math import ceil
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -14,14 +15,18 @@ from domain.resource_types.shape import ServiceArea
 from graph.budgets import BudgetKey, Lease, LeasingBudgets, limit_of
 from graph.request_costs import AreaLimit
 from storage.graph_budgets import (
-    BucketKey,
-    BucketShape,
-    close_bucket,
-    open_bucket,
-    take_tokens,
+    WindowKey,
+    WindowShape,
+    close_window,
+    open_window,
+    take_units,
 )
 
 _LONGEST_VALIDITY = 1.0
+_SLOTS = 40
+# How much of a window's units may go within the first parts of it. The last step is what lets a
+# large backup go on at a steady pace: no wait is longer than a quarter of the window.
+_BOUNDS = ((0.25, 0.7), (0.5, 0.8), (0.75, 0.9), (1.0, 1.0))
 _HALVING_PAUSE = 2.0
 _RECOVERY = 120.0
 _SLOWEST = 1 / 64
@@ -38,33 +43,30 @@ class GraphBudgets:
     """
 
     def __init__(self, *, engine: AsyncEngine, share: float = 0.8, scale: float = 1.0) -> None:
-        # One statement, one round trip: no transaction around it.
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._engine = engine
         self._share = share
         self._scale = scale
 
     async def lease(self, key: BudgetKey, wanted: int) -> Lease:
         """Take a block of up to `wanted` requests, valid for at most a second."""
         limit = self._limit(key)
-        shape = bucket_shape(limit, self._share)
-        bucket = _bucket_key(key)
+        shape = window_shape(limit, self._share)
+        window = _window_key(key)
         began = time.monotonic()
-        async with self._engine.connect() as connection:
-            taken = await take_tokens(connection, bucket, shape, wanted)
-            while taken is None:
-                await open_bucket(connection, bucket, shape)
-                taken = await take_tokens(connection, bucket, shape, wanted)
+        taken = await take_units(self._engine, window, shape, wanted)
+        while taken is None:
+            await open_window(self._engine, window, shape)
+            taken = await take_units(self._engine, window, shape, wanted)
         # The block is valid from when it was taken, not from when the answer arrived.
         left = block_validity(limit, self._share) - (time.monotonic() - began)
         return Lease(taken.granted, max(left, 0.0), taken.retry_after)
 
     async def report(self, key: BudgetKey, retry_after: float) -> None:
-        """Note that Graph answered 429: every process waits, and the bucket fills more slowly."""
-        shape = bucket_shape(self._limit(key), self._share)
-        bucket = _bucket_key(key)
-        async with self._engine.connect() as connection:
-            await open_bucket(connection, bucket, shape)
-            await close_bucket(connection, bucket, shape, retry_after)
+        """Note that Graph answered 429: every process waits, and fewer requests fit a window."""
+        shape = window_shape(self._limit(key), self._share)
+        window = _window_key(key)
+        await open_window(self._engine, window, shape)
+        await close_window(self._engine, window, shape, retry_after)
 
     def source(self) -> LeasingBudgets:
         """Return the consumer for this process's clients."""
@@ -75,29 +77,30 @@ class GraphBudgets:
         return AreaLimit(max(int(limit.units * self._scale), 1), limit.seconds)
 
 
-def bucket_shape(limit: AreaLimit, share: float) -> BucketShape:
-    """Return how the bucket of a limit fills, by the formula of this module."""
-    validity = block_validity(limit, share)
-    units = limit.units * share
+def window_shape(limit: AreaLimit, share: float) -> WindowShape:
+    """Return the bounds of a limit, by the rule of this module."""
+    validity, units = block_validity(limit, share), limit.units * share
     if _is_single(limit, share):
-        rate, capacity = units / limit.seconds, 1.0
-        # Two single blocks may be used at the end of the first and the start of the second.
-        rate = min(rate, 1 / (limit.seconds + validity))
-    else:
-        rate = units / (limit.seconds + 2 * validity)
-        capacity = max(rate * validity, 1.0)
-        rate = (units - capacity) / (limit.seconds + validity)
-    return BucketShape(rate, capacity, rate * _SLOWEST, _HALVING_PAUSE, _RECOVERY)
+        # One request, and the next where the share, or the end of the first one's window, allows.
+        seconds = max(limit.seconds / units, limit.seconds + validity)
+        return _shape(seconds / _SLOTS, [_SLOTS + 1], [1])
+    slot = limit.seconds / _SLOTS
+    lengths = [ceil((part * limit.seconds + validity) / slot) + 1 for part, _ in _BOUNDS]
+    return _shape(slot, lengths, [max(int(units * most), 1) for _, most in _BOUNDS])
 
 
 def block_validity(limit: AreaLimit, share: float) -> float:
     """Return the seconds in which a block has to be used."""
-    longest = min(_LONGEST_VALIDITY, limit.seconds / 4)
     if not _is_single(limit, share):
-        return longest
+        return min(_LONGEST_VALIDITY, limit.seconds / _SLOTS)
+    longest = min(_LONGEST_VALIDITY, limit.seconds / 4)
     spare = limit.seconds / (limit.units * share) - limit.seconds
     # Half of it for the block, half for what a network adds between two requests.
     return min(longest, spare / 2) if spare > 0 else longest
+
+
+def _shape(slot_seconds: float, lengths: list[int], most: list[int]) -> WindowShape:
+    return WindowShape(slot_seconds, lengths, most, _SLOWEST, _HALVING_PAUSE, _RECOVERY)
 
 
 def _is_single(limit: AreaLimit, share: float) -> bool:
@@ -105,7 +108,7 @@ def _is_single(limit: AreaLimit, share: float) -> bool:
     return limit.units * share < 2
 
 
-def _bucket_key(key: BudgetKey) -> BucketKey:
+def _window_key(key: BudgetKey) -> WindowKey:
     is_shared = key.service_area in _SHARED_BY_ALL_APPS
     app_id = _ANY_APP if is_shared else key.app_id
-    return BucketKey(app_id, key.entra_tenant_id, key.service_area.value, key.kind.value)
+    return WindowKey(app_id, key.entra_tenant_id, key.service_area.value, key.kind.value)

@@ -14,7 +14,7 @@ from domain.resource_types.shape import ServiceArea
 from graph.budgets import BudgetKey, BudgetKind
 from graph.errors import GraphThrottledError
 from graph.request_costs import REQUEST_LIMITS, WRITE_LIMITS, AreaLimit
-from services.connections.graph_budgets import GraphBudgets, block_validity, bucket_shape
+from services.connections.graph_budgets import GraphBudgets, block_validity, window_shape
 from storage.engine import create_engine
 
 POLICIES = BudgetKey("app", "tenant", ServiceArea.DEVICE_CONFIGURATION)
@@ -69,31 +69,31 @@ LIMITS = st.builds(AreaLimit, st.integers(1, 10_000), st.integers(1, 150))
 
 
 @given(limit=LIMITS, share=st.floats(0.05, 1.0))
-def test_bucket_shape_no_window_can_hold_more_than_the_share_allows(
+def test_window_shape_no_window_can_hold_more_than_the_share_allows(
     limit: AreaLimit, share: float
 ) -> None:
-    shape, validity = bucket_shape(limit, share), block_validity(limit, share)
+    shape, validity = window_shape(limit, share), block_validity(limit, share)
     assert 0 < validity <= 1
-    assert shape.capacity >= 1
-    if limit.units * share >= 2:
-        most = shape.capacity + shape.rate * (limit.seconds + validity)
-        assert most <= limit.units * share * 1.000001
-    else:
-        # Single requests: the next is sent a whole window after the one before.
-        assert 1 / shape.rate - validity >= limit.seconds * 0.999999
-        assert shape.capacity == 1
+    # The slot of now may have just begun, so it covers nothing for certain.
+    covered = (shape.lengths[-1] - 1) * shape.slot_seconds
+    assert covered >= (limit.seconds + validity) * 0.999999
+    assert 1 <= shape.most[-1] <= max(limit.units * share, 1)
+    assert list(shape.most) == sorted(shape.most)
+    assert list(shape.lengths) == sorted(shape.lengths)
+    if limit.units * share < 1:
+        assert 1 / shape.rate >= limit.seconds / (limit.units * share)
 
 
-# Five requests in ten seconds lose a third to whole ones; a backup asks there once or twice.
+# Whole requests of a few lose a third; a backup asks there once or twice.
 FEW = REQUEST_LIMITS[ServiceArea.DIRECTORY_AUDIT]
 
 
 @pytest.mark.parametrize(
     "limit", sorted({*REQUEST_LIMITS.values(), *WRITE_LIMITS.values()} - {FEW}, key=str)
 )
-def test_bucket_shape_limits_of_microsoft_lose_little(limit: AreaLimit) -> None:
-    shape = bucket_shape(limit, SHARE)
-    assert shape.rate * limit.seconds >= 0.8 * limit.units * SHARE
+def test_window_shape_limits_of_microsoft_lose_little(limit: AreaLimit) -> None:
+    shape = window_shape(limit, SHARE)
+    assert shape.rate * limit.seconds >= 0.9 * limit.units * SHARE
 
 
 async def test_lease_greedy_processes_together_stay_within_the_limit(
@@ -124,13 +124,14 @@ async def test_lease_one_request_a_second_is_never_two(
     assert worst_window(blocks, seconds=0.9) == 1
 
 
-async def test_lease_first_uses_at_the_same_time_share_one_bucket(engine: AsyncEngine) -> None:
+async def test_lease_first_uses_at_the_same_time_share_one_window(engine: AsyncEngine) -> None:
     budgets = GraphBudgets(engine=engine)
     began = time.monotonic()
     leases = await asyncio.gather(*(budgets.lease(POLICIES, 1_000) for _ in range(8)))
     elapsed = time.monotonic() - began
-    shape = bucket_shape(REQUEST_LIMITS[POLICIES.service_area], SHARE)
-    assert sum(lease.granted for lease in leases) <= shape.capacity + shape.rate * elapsed
+    shape = window_shape(REQUEST_LIMITS[POLICIES.service_area], SHARE)
+    assert elapsed < shape.slot_seconds * (shape.lengths[0] - 1)
+    assert sum(lease.granted for lease in leases) == shape.most[0]
 
 
 async def test_lease_less_than_the_block_is_granted_as_asked(engine: AsyncEngine) -> None:
@@ -157,7 +158,8 @@ async def test_lease_conditional_access_is_one_budget_for_all_apps(engine: Async
     await budgets.lease(ACCESS, 1)
     lease = await budgets.lease(BudgetKey("other", "tenant", ACCESS.service_area), 1)
     assert lease.granted == 0
-    assert 0 < lease.retry_after <= 1.25
+    # What the share leaves of one a second, and a fortieth for the slots.
+    assert 0 < lease.retry_after <= 1.29
 
 
 async def test_report_throttled_key_closes_it_for_every_process(
@@ -176,53 +178,137 @@ async def test_report_shorter_wish_does_not_open_a_longer_block(engine: AsyncEng
     assert (await budgets.lease(POLICIES, 1)).retry_after > 29
 
 
-async def rate_of_bucket(engine: AsyncEngine) -> float:
-    async with engine.connect() as connection:
-        return float(await connection.scalar(text("SELECT rate FROM graph_budgets")) or 0)
+@dataclass(frozen=True)
+class Offer:
+    """What a budget grants at most, `seconds` after its first lease, of which `taken` were taken.
+
+    Each lease before is (seconds after the first, units).
+    """
+
+    leased: tuple[tuple[float, int], ...]
+    seconds: float
+    granted: int
 
 
-async def test_report_answers_of_one_burst_halve_the_rate_once(engine: AsyncEngine) -> None:
+# 560, 640, 720 and 800 units within 5, 10, 15 and 20 seconds, a slot's validity and rounding more.
+@pytest.mark.parametrize(
+    "offer",
+    [
+        Offer(leased=(), seconds=0, granted=560),
+        Offer(leased=((0, 200),), seconds=1, granted=360),
+        Offer(leased=((0, 560),), seconds=4, granted=0),
+        Offer(leased=((0, 560),), seconds=7, granted=80),
+        Offer(leased=((0, 560), (7, 80)), seconds=13, granted=80),
+        Offer(leased=((0, 560), (7, 80), (13, 80)), seconds=19, granted=80),
+        Offer(leased=((0, 560), (7, 80), (13, 80), (19, 80)), seconds=20, granted=0),
+        Offer(leased=((0, 560), (7, 80), (13, 80), (19, 80)), seconds=22, granted=480),
+        Offer(leased=((0, 560),), seconds=300, granted=560),
+    ],
+    ids=str,
+)
+async def test_lease_grants_what_the_window_has_left(engine: AsyncEngine, offer: Offer) -> None:
+    budgets, now = GraphBudgets(engine=engine), 0.0
+    for seconds, units in offer.leased:
+        await age_budget(engine, seconds - now)
+        assert (await budgets.lease(POLICIES, units)).granted == units
+        now = seconds
+    await age_budget(engine, offer.seconds - now)
+    lease = await budgets.lease(POLICIES, 10_000)
+    assert lease.granted == offer.granted
+    assert (lease.retry_after > 0) == (offer.granted == 0)
+
+
+async def test_lease_that_is_refused_says_when_to_come_again(engine: AsyncEngine) -> None:
     budgets = GraphBudgets(engine=engine)
-    full = bucket_shape(REQUEST_LIMITS[POLICIES.service_area], SHARE).rate
-    await asyncio.gather(*(budgets.report(POLICIES, 0.1) for _ in range(8)))
-    assert await rate_of_bucket(engine) == pytest.approx(full / 2)
+    await budgets.lease(POLICIES, 560)
+    refused = await budgets.lease(POLICIES, 100)
+    assert refused.granted == 0
+    # The quarter of the window, the validity and the rounding, to the slot.
+    assert 5 <= refused.retry_after <= 6
+    await age_budget(engine, refused.retry_after + 0.5)
+    assert (await budgets.lease(POLICIES, 100)).granted == 80
 
 
-async def test_report_again_later_halves_the_rate_again_down_to_a_floor(
+async def test_lease_after_the_clock_was_set_back_is_careful_and_not_stuck(
     engine: AsyncEngine,
 ) -> None:
     budgets = GraphBudgets(engine=engine)
-    full = bucket_shape(REQUEST_LIMITS[POLICIES.service_area], SHARE).rate
+    await budgets.lease(POLICIES, 560)
+    await age_budget(engine, -3_600)
+    refused = await budgets.lease(POLICIES, 1)
+    assert refused.granted == 0
+    assert refused.retry_after <= 6
+
+
+async def pace_of(engine: AsyncEngine) -> float:
+    async with engine.connect() as connection:
+        return float(await connection.scalar(text("SELECT pace FROM graph_budgets")) or 0)
+
+
+async def test_report_answers_of_one_burst_halve_the_pace_once(engine: AsyncEngine) -> None:
+    budgets = GraphBudgets(engine=engine)
+    await asyncio.gather(*(budgets.report(POLICIES, 0.1) for _ in range(8)))
+    assert await pace_of(engine) == 0.5
+
+
+async def test_report_again_later_halves_the_pace_again_down_to_a_floor(
+    engine: AsyncEngine,
+) -> None:
+    budgets = GraphBudgets(engine=engine)
     for _ in range(9):
         await budgets.report(POLICIES, 0)
-        await age_bucket(engine, seconds=3, columns=("throttled_at",))
-    assert await rate_of_bucket(engine) == pytest.approx(full / 64)
+        await age_budget(engine, 3, columns=("throttled_at",))
+    assert await pace_of(engine) == 1 / 64
+    assert (await budgets.lease(POLICIES, 1_000)).granted == 8
 
 
-async def age_bucket(engine: AsyncEngine, seconds: int, columns: tuple[str, ...]) -> None:
-    changes = ", ".join(f"{name} = {name} - interval '{seconds} seconds'" for name in columns)
+async def age_budget(
+    engine: AsyncEngine,
+    seconds: float,
+    columns: tuple[str, ...] = ("paced_at", "blocked_until", "throttled_at"),
+) -> None:
+    """Make as if what a budget holds had happened earlier; `slot` moves with it."""
+    changes = [f"{name} = {name} - interval '{seconds} seconds'" for name in columns]
+    if "paced_at" in columns:
+        changes.append(f"slot = slot - round({seconds} / slot_seconds)")
     async with engine.begin() as connection:
-        await connection.execute(text(f"UPDATE graph_budgets SET {changes}"))
+        await connection.execute(text(f"UPDATE graph_budgets SET {', '.join(changes)}"))
 
 
-async def test_lease_rate_recovers_slowly_after_throttling(engine: AsyncEngine) -> None:
+async def test_lease_pace_recovers_slowly_after_throttling(engine: AsyncEngine) -> None:
     budgets = GraphBudgets(engine=engine)
-    full = bucket_shape(REQUEST_LIMITS[POLICIES.service_area], SHARE).rate
     await budgets.report(POLICIES, 1)
-    await age_bucket(engine, 31, ("refilled_at", "blocked_until", "throttled_at"))
+    await age_budget(engine, 31)
     assert (await budgets.lease(POLICIES, 10)).granted == 10
-    assert 0.7 * full < await rate_of_bucket(engine) < 0.85 * full
-    await age_bucket(engine, 120, ("refilled_at",))
+    assert 0.7 < await pace_of(engine) < 0.85
+    await age_budget(engine, 120)
     await budgets.lease(POLICIES, 1)
-    assert await rate_of_bucket(engine) == pytest.approx(full)
+    assert await pace_of(engine) == 1
+
+
+async def test_lease_throttled_one_a_second_becomes_one_in_longer_windows(
+    engine: AsyncEngine,
+) -> None:
+    budgets = GraphBudgets(engine=engine)
+    await budgets.report(ACCESS, 0)
+    await age_budget(engine, 1)
+    assert (await budgets.lease(ACCESS, 1)).granted == 1
+    refused = await budgets.lease(ACCESS, 1)
+    assert refused.granted == 0
+    assert 2 < refused.retry_after < 3
 
 
 async def test_lease_changed_scale_takes_effect_at_once(engine: AsyncEngine) -> None:
     await GraphBudgets(engine=engine).lease(POLICIES, 1)
-    budgets = GraphBudgets(engine=engine, scale=10)
-    await budgets.lease(POLICIES, 1)
-    full = bucket_shape(AreaLimit(10_000, 20), SHARE).rate
-    assert await rate_of_bucket(engine) == pytest.approx(full)
+    lease = await GraphBudgets(engine=engine, scale=10).lease(POLICIES, 100_000)
+    assert lease.granted == 5_599
+
+
+async def test_lease_changed_length_of_slots_counts_what_was_taken(engine: AsyncEngine) -> None:
+    await GraphBudgets(engine=engine).lease(ACCESS, 1)
+    lease = await GraphBudgets(engine=engine, share=0.5).lease(ACCESS, 1)
+    assert lease.granted == 0
+    assert 0 < lease.retry_after <= 2.2
 
 
 async def test_source_long_block_is_left_to_the_caller(engine: AsyncEngine) -> None:

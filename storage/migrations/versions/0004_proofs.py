@@ -1,4 +1,9 @@
-"""Certificates, references of contents, change events, imported sets, rotation (decision 0005)."""
+"""Certificates, references of contents, change events, imported sets, rotation (decision 0005).
+
+And request budgets as sliding windows (decision 0009): what they hold is of the last seconds.
+"""
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,9 +22,24 @@ def upgrade() -> None:
     _create_content_references()
     _create_certificates()
     _create_change_events()
+    _replace_budgets(
+        ("tokens", "rate", "capacity", "refilled_at"),
+        sa.Column("slot", sa.BigInteger(), nullable=False),
+        sa.Column("slot_seconds", sa.Double(), nullable=False),
+        sa.Column("taken", sa.ARRAY(sa.Integer()), nullable=False),
+        sa.Column("pace", sa.Double(), nullable=False),
+        sa.Column("paced_at", sa.DateTime(timezone=True), nullable=False),
+    )
 
 
 def downgrade() -> None:
+    _replace_budgets(
+        ("slot", "slot_seconds", "taken", "pace", "paced_at"),
+        sa.Column("tokens", sa.Double(), nullable=False),
+        sa.Column("rate", sa.Double(), nullable=False),
+        sa.Column("capacity", sa.Double(), nullable=False),
+        sa.Column("refilled_at", sa.DateTime(timezone=True), nullable=False),
+    )
     for table in (
         "change_event_sources",
         "change_events",
@@ -55,6 +75,14 @@ def downgrade() -> None:
     )
     op.drop_column("tenant_keys", "retired_at")
     op.drop_column("tenant_keys", "wrapped_fingerprint_key")
+
+
+def _replace_budgets(old: tuple[str, ...], *new: sa.Column[Any]) -> None:
+    op.execute("DELETE FROM graph_budgets")
+    for name in old:
+        op.drop_column("graph_budgets", name)
+    for column in new:
+        op.add_column("graph_budgets", column)
 
 
 def _change_existing() -> None:
