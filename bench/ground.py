@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -226,6 +227,15 @@ def seconds_of(run: RunRecord) -> float:
     """Return how long a run took, from its row to its completion, whoever waited for it."""
     assert run.completed_at is not None
     return round((run.completed_at - run.created_at).total_seconds(), 3)
+
+
+def seconds_since(began: datetime, run: RunRecord) -> float:
+    """Return the seconds from a moment of this machine's clock to the completion of a run.
+
+    Unlike `seconds_of` they include the admission, and unlike a wait no polling for the end.
+    """
+    assert run.completed_at is not None
+    return round((run.completed_at - began).total_seconds(), 3)
 
 
 def set_id_of(run: RunRecord) -> UUID:

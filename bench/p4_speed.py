@@ -4,11 +4,12 @@ import shutil
 import statistics
 import sys
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from bench import charts
 from bench.findings import Finding, Table, at_least, at_most, spread
-from bench.ground import Ground, LocalGraph, local_graph, open_ground, open_stand
+from bench.ground import Ground, LocalGraph, local_graph, open_ground, open_stand, seconds_since
 from bench.machine import CpuClock
 from bench.running import Bench, UnfitRunError, run_bare_client, run_intunecd, run_program
 from bench.tenants import TWO_THOUSAND, share_of
@@ -28,8 +29,9 @@ METHOD = """\
 A tenant of 2,000 objects of 26 collections that both read, and the groups that they refer to. Each
 round has a fresh database and a fresh worker that has read one small type of another tenant, so
 that it is connected and signed in. *Whole path*: admission, workflow, activities, worker,
-PostgreSQL with fsync, sealed documents, manifests, set; the clock runs from the start of the
-operation to its completed row. *Reader alone*: the same registry, reader and client in one process
+PostgreSQL with fsync, sealed documents, manifests, set; the clock runs from right before the start
+of the operation to the `completed_at` of its row, which is stamped as the row is written: nobody's
+polling for the end is in it. *Reader alone*: the same registry, reader and client in one process
 without workflow and database. *Bare*: fetches what the registry says in batches of 20, parses, and
 forgets. Objects per second are those of the tenant's 2,000 for everybody."""
 
@@ -111,11 +113,10 @@ async def measure_product(ground: Ground, graph: LocalGraph, latency: int) -> di
             postgres=ground.postgres.pid,
             temporal=ground.temporal.pid,
         )
-        began = time.perf_counter()
+        began = datetime.now(UTC)
         run = await stand.backup(stand.product.tenants[0])
-        seconds = time.perf_counter() - began
         return {
-            "seconds": round(seconds, 3),
+            "seconds": seconds_since(began, run),
             "objects": run.summary_counts["total"],
             "cpu": clock.seconds(),
         }

@@ -1,12 +1,16 @@
 """Beside a peer and a limit: who erred is no measure, and the limit is one only when it is near."""
 
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from bench import p4_speed
 from bench.findings import Finding
+from bench.ground import seconds_since
 from bench.running import UnfitRunError
+from storage.runs import RunRecord
 
 PEER = {"name": "intunecd", "files": 98, "errors": [], "statuses": {"200": 300}}
 OURS = {"name": "product", "objects": 120}
@@ -18,6 +22,14 @@ def judged(product: float, bare: float, peer: float) -> list[str]:
     seconds = {"product": product, "bare": bare, "intunecd": peer}
     p4_speed.judge(finding, 50, {name: [{"seconds": value}] for name, value in seconds.items()})
     return [verdict.word for verdict in finding.verdicts]
+
+
+def test_run_is_timed_from_before_its_start_to_its_completed_row() -> None:
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    stamps = {name: began + timedelta(seconds=n) for name, n in (("created", 1), ("completed", 3))}
+    run = SimpleNamespace(**{f"{name}_at": moment for name, moment in stamps.items()})
+
+    assert seconds_since(began, cast("RunRecord", run)) == 3.0
 
 
 def test_complete_reads_of_everybody_are_a_measure() -> None:
