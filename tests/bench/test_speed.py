@@ -32,6 +32,13 @@ def test_run_is_timed_from_before_its_start_to_its_completed_row() -> None:
     assert seconds_since(began, cast("RunRecord", run)) == 3.0
 
 
+def test_turns_of_rounds_begin_with_everybody_once() -> None:
+    orders = [p4_speed.turns(number) for number in range(len(p4_speed.NAMES))]
+
+    assert {order[0] for order in orders} == set(p4_speed.NAMES)
+    assert all(sorted(order) == sorted(p4_speed.NAMES) for order in orders)
+
+
 def test_complete_reads_of_everybody_are_a_measure() -> None:
     p4_speed.hold_complete([OURS, BARE, PEER], 100)
 
