@@ -10,7 +10,7 @@ import re
 import sqlite3
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,14 @@ BEGINNING = 4
 LARGEST_UNPACKED = 64 * 1024 * 1024
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}")
 _TEXT = re.compile(rb"[ -~\t\r\n]{8,}")
-_WIDE = re.compile(rb"(?:[ -~]\0){8,}")
+# The first pair stands alone so that the engine can look for it quickly.
+_WIDE = re.compile(rb"[ -~]\0(?:[ -~]\0){7,}")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 # In no alphabet of a packing.
 _BORDER = b"\n"
+# Both are zeros when they are decoded.
+_FILLS = tuple(b"A" * missing + b"AAAA" for missing in range(4))
+_HEX_BORDER = b"00"
 _HEX = re.compile(rb"[0-9A-Fa-f]{16,}")
 _ESCAPE = re.compile(rb'\\(?:u00([0-9A-Fa-f]{2})|x([0-9A-Fa-f]{2})|(["\\/nrt]))')
 _WHITE = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
@@ -48,13 +52,17 @@ class SecretSearch:
 
     def look(self, place: str, content: object) -> None:
         """Search bytes, or the text of anything else; the same content is unpacked once a place."""
-        raw = content if isinstance(content, bytes) else str(content).encode(errors="replace")
+        raw = _raw_of(content)
         self.places[place] += len(raw)
         digest = hashlib.sha256(place.encode() + raw).digest()
         if digest not in self._seen:
             self._seen.add(digest)
             for name in secrets_in(raw, self.cores):
                 self.found[name].add(place)
+
+    def look_at_all(self, place: str, contents: Iterable[object]) -> None:
+        """Search many contents of one place together, which costs far less than one by one."""
+        self.look(place, _BORDER.join({_raw_of(content) for content in contents}))
 
     @property
     def byte_count(self) -> int:
@@ -66,6 +74,10 @@ class SecretSearch:
             f"{name}: {', '.join(sorted(where))}" for name, where in sorted(self.found.items())
         ]
         return "\n".join(lines) or "nothing found"
+
+
+def _raw_of(content: object) -> bytes:
+    return content if isinstance(content, bytes) else str(content).encode(errors="replace")
 
 
 def secrets_in(raw: bytes, cores: Mapping[str, str]) -> set[str]:
@@ -108,10 +120,11 @@ def unpacked(blob: bytes) -> Iterator[bytes]:
     runs = [run.translate(_STANDARD) for run in _BASE64.findall(text)]
     # A run may begin in the middle of a group, where other such characters stand before it.
     for start in range(4 if runs else 0):
-        yield _BORDER.join(_from_base64(run[start:]) for run in runs)
+        yield binascii.a2b_base64(b"".join([run[start:] + _fill(run, start) for run in runs]))
     digits = _HEX.findall(text)
     for start in range(2 if digits else 0):
-        yield _BORDER.join(_from_hex(run[start:]) for run in digits)
+        even = [run[start : start + (len(run) - start) // 2 * 2] for run in digits]
+        yield binascii.unhexlify(_HEX_BORDER.join(even))
     if escaped := _BORDER.join(part for part in texts if b"\\" in part):
         yield _ESCAPE.sub(_unescaped, escaped)
     if quoted := _BORDER.join(part for part in texts if b"%" in part):
@@ -120,14 +133,9 @@ def unpacked(blob: bytes) -> Iterator[bytes]:
         yield wide.replace(b"\0", b"")
 
 
-def _from_base64(run: bytes) -> bytes:
-    # One character alone behind the last group holds no byte.
-    kept = run[:-1] if len(run) % 4 == 1 else run
-    return binascii.a2b_base64(kept + b"=" * (-len(kept) % 4))
-
-
-def _from_hex(run: bytes) -> bytes:
-    return binascii.unhexlify(run[: len(run) // 2 * 2])
+def _fill(run: bytes, start: int) -> bytes:
+    """Return what completes the last group of a run that is read from `start`, and a border."""
+    return _FILLS[(start - len(run)) % 4]
 
 
 def _decompressed(blob: bytes) -> Iterator[bytes]:
@@ -180,10 +188,12 @@ async def search_postgresql(search: SecretSearch, url: str) -> int:
             place = f"postgresql {table['schemaname']}.{table['tablename']}"
             name = f'"{table["schemaname"]}"."{table["tablename"]}"'
             search.look(place, b"")
-            async with connection.transaction():
-                async for row in connection.cursor(f"SELECT * FROM {name}"):
-                    for column, value in row.items():
-                        search.look(f"{place}.{column}", value)
+            columns: dict[str, list[object]] = defaultdict(list)
+            for row in await connection.fetch(f"SELECT * FROM {name}"):
+                for column, value in row.items():
+                    columns[column].append(value)
+            for column, values in columns.items():
+                search.look_at_all(f"{place}.{column}", values)
         await connection.execute("CHECKPOINT")
         return int(await connection.fetchval(_NUMBER))
     finally:
