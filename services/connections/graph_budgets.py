@@ -26,7 +26,7 @@ _LONGEST_VALIDITY = 1.0
 _SLOTS = 40
 # How much of a window's units may go within the first parts of it. The last step is what lets a
 # large backup go on at a steady pace: no wait is longer than a quarter of the window.
-_BOUNDS = ((0.25, 0.7), (0.5, 0.8), (0.75, 0.9), (1.0, 1.0))
+_BOUNDS = ((0.25, 0.85), (0.5, 0.9), (0.75, 0.95), (1.0, 1.0))
 _HALVING_PAUSE = 2.0
 _RECOVERY = 120.0
 _SLOWEST = 1 / 64

@@ -190,19 +190,19 @@ class Offer:
     granted: int
 
 
-# 560, 640, 720 and 800 units within 5, 10, 15 and 20 seconds, a slot's validity and rounding more.
+# 680, 720, 760 and 800 units within 5, 10, 15 and 20 seconds, a slot's validity and rounding more.
 @pytest.mark.parametrize(
     "offer",
     [
-        Offer(leased=(), seconds=0, granted=560),
-        Offer(leased=((0, 200),), seconds=1, granted=360),
-        Offer(leased=((0, 560),), seconds=4, granted=0),
-        Offer(leased=((0, 560),), seconds=7, granted=80),
-        Offer(leased=((0, 560), (7, 80)), seconds=13, granted=80),
-        Offer(leased=((0, 560), (7, 80), (13, 80)), seconds=19, granted=80),
-        Offer(leased=((0, 560), (7, 80), (13, 80), (19, 80)), seconds=20, granted=0),
-        Offer(leased=((0, 560), (7, 80), (13, 80), (19, 80)), seconds=22, granted=480),
-        Offer(leased=((0, 560),), seconds=300, granted=560),
+        Offer(leased=(), seconds=0, granted=680),
+        Offer(leased=((0, 200),), seconds=1, granted=480),
+        Offer(leased=((0, 680),), seconds=4, granted=0),
+        Offer(leased=((0, 680),), seconds=7, granted=40),
+        Offer(leased=((0, 680), (7, 40)), seconds=13, granted=40),
+        Offer(leased=((0, 680), (7, 40), (13, 40)), seconds=19, granted=40),
+        Offer(leased=((0, 680), (7, 40), (13, 40), (19, 40)), seconds=20, granted=0),
+        Offer(leased=((0, 680), (7, 40), (13, 40), (19, 40)), seconds=22, granted=640),
+        Offer(leased=((0, 680),), seconds=300, granted=680),
     ],
     ids=str,
 )
@@ -220,20 +220,20 @@ async def test_lease_grants_what_the_window_has_left(engine: AsyncEngine, offer:
 
 async def test_lease_that_is_refused_says_when_to_come_again(engine: AsyncEngine) -> None:
     budgets = GraphBudgets(engine=engine)
-    await budgets.lease(POLICIES, 560)
+    await budgets.lease(POLICIES, 680)
     refused = await budgets.lease(POLICIES, 100)
     assert refused.granted == 0
     # The quarter of the window, the validity and the rounding, to the slot.
     assert 5 <= refused.retry_after <= 6
     await age_budget(engine, refused.retry_after + 0.5)
-    assert (await budgets.lease(POLICIES, 100)).granted == 80
+    assert (await budgets.lease(POLICIES, 100)).granted == 40
 
 
 async def test_lease_after_the_clock_was_set_back_is_careful_and_not_stuck(
     engine: AsyncEngine,
 ) -> None:
     budgets = GraphBudgets(engine=engine)
-    await budgets.lease(POLICIES, 560)
+    await budgets.lease(POLICIES, 680)
     await age_budget(engine, -3_600)
     refused = await budgets.lease(POLICIES, 1)
     assert refused.granted == 0
@@ -259,7 +259,7 @@ async def test_report_again_later_halves_the_pace_again_down_to_a_floor(
         await budgets.report(POLICIES, 0)
         await age_budget(engine, 3, columns=("throttled_at",))
     assert await pace_of(engine) == 1 / 64
-    assert (await budgets.lease(POLICIES, 1_000)).granted == 8
+    assert (await budgets.lease(POLICIES, 1_000)).granted == 10
 
 
 async def age_budget(
@@ -301,7 +301,7 @@ async def test_lease_throttled_one_a_second_becomes_one_in_longer_windows(
 async def test_lease_changed_scale_takes_effect_at_once(engine: AsyncEngine) -> None:
     await GraphBudgets(engine=engine).lease(POLICIES, 1)
     lease = await GraphBudgets(engine=engine, scale=10).lease(POLICIES, 100_000)
-    assert lease.granted == 5_599
+    assert lease.granted == 6_799
 
 
 async def test_lease_changed_length_of_slots_counts_what_was_taken(engine: AsyncEngine) -> None:
