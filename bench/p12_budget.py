@@ -27,11 +27,11 @@ Graph's sliding windows in full the moment it opens: n requests in windows of m 
 floor((n - 1) / m) windows to pass (a share of one a second is one in a longer window). Areas are
 read side by side, so the slowest decides; the groups that objects refer to come after them, since
 they are known only when the objects were read, so their own windows are added. *Work*: the seconds
-without limits, since nobody who has to do the work while he waits is done sooner. The two are not
-added: the work is done while windows pass. So the limit is in nobody's reach when both are of like
-length: what the last window lets through has still to be read and stored. The requests counted are
-those of the run without limits: what a throttled product asks for beyond them does not raise its
-limit.
+without limits, since nobody who has to do the work while he waits is done sooner; it is TenantOps's
+own speed, which P4 judges. The two are not added: the work is done while windows pass. So the limit
+is in nobody's reach when both are of like length: what the last window lets through has still to be
+read and stored. The requests counted are those of the run without limits: what a throttled product
+asks for beyond them does not raise its limit.
 
 TenantOps uses a share of each limit and leaves the rest to others of the same app registration
 (`TENANTOPS_GRAPH_BUDGET_SHARE`, 0.8 unless set): the target is held against windows of that share;
@@ -149,8 +149,9 @@ def conclude(finding: Finding) -> None:
         ),
         (
             "TenantOps does not count a tenant's users, so it keeps to the least limit of the "
-            "directory (3,500 units in 10 s). The windows here are those of the tenant's size: "
-            "what the caution costs counts against TenantOps."
+            "directory (3,500 units in 10 s), and it counts group policy configurations and Cloud PCs "
+            "as device configuration. The windows here are the local Graph's: of the tenant's size, "
+            "and one each for those two. What the caution costs counts against TenantOps."
         ),
     ]
     charts.bars(
