@@ -23,6 +23,8 @@ from storage.graph_budgets import (
 )
 
 _LONGEST_VALIDITY = 1.0
+# A first request may be that much longer on its way than the next: it opens the connection.
+_NETWORK_SECONDS = 0.25
 _SLOTS = 40
 # How much of a window's units may go within the first parts of it. The last step is what lets a
 # large backup go on at a steady pace: no wait is longer than a quarter of the window.
@@ -82,7 +84,7 @@ def window_shape(limit: AreaLimit, share: float) -> WindowShape:
     validity, units = block_validity(limit, share), limit.units * share
     if _is_single(limit, share):
         # One request, and the next where the share, or the end of the first one's window, allows.
-        seconds = max(limit.seconds / units, limit.seconds + validity)
+        seconds = max(limit.seconds / units, limit.seconds + validity) + _NETWORK_SECONDS
         return _shape(seconds / _SLOTS, [_SLOTS + 1], [1])
     slot = limit.seconds / _SLOTS
     lengths = [ceil((part * limit.seconds + validity) / slot) + 1 for part, _ in _BOUNDS]
@@ -95,7 +97,6 @@ def block_validity(limit: AreaLimit, share: float) -> float:
         return min(_LONGEST_VALIDITY, limit.seconds / _SLOTS)
     longest = min(_LONGEST_VALIDITY, limit.seconds / 4)
     spare = limit.seconds / (limit.units * share) - limit.seconds
-    # Half of it for the block, half for what a network adds between two requests.
     return min(longest, spare / 2) if spare > 0 else longest
 
 
