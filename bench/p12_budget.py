@@ -149,9 +149,9 @@ def conclude(finding: Finding) -> None:
         ),
         (
             "TenantOps does not count a tenant's users, so it keeps to the least limit of the "
-            "directory (3,500 units in 10 s), and it counts group policy configurations and Cloud PCs "
-            "as device configuration. The windows here are the local Graph's: of the tenant's size, "
-            "and one each for those two. What the caution costs counts against TenantOps."
+            "directory (3,500 units in 10 s), and it counts group policy configurations and Cloud "
+            "PCs as device configuration. The windows here are the local Graph's: of the tenant's "
+            "size, and one each for those two. What the caution costs counts against TenantOps."
         ),
     ]
     charts.bars(
