@@ -6,8 +6,8 @@ after it. The reader keeps nothing else, so memory is bounded by the few slices 
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -134,15 +134,16 @@ class ResourceReader:
         self._type = resource_type
         self._known = known
 
-    async def pages(self, cursor: str | None = None) -> AsyncIterator[ListingPage]:
+    async def pages(self, cursor: str | None = None) -> AsyncGenerator[ListingPage, None]:
         """Yield the listing from its start or from a cursor; the last page's cursor is null.
 
         Raises GraphPageTokenExpiredError when a continuation is refused (begin again without
         cursor, bounded), and other GraphErrors that concern the type; `resource_type` is set.
         """
         try:
-            async for page in self._pages(_decode(cursor)):
-                yield page
+            async with aclosing(self._pages(_decode(cursor))) as pages:
+                async for page in pages:
+                    yield page
         except GraphError as error:
             error.resource_type = self._type.key
             raise
@@ -223,7 +224,7 @@ class ResourceReader:
         else:
             yield Page([result.body], None)
 
-    async def _pages(self, place: _Cursor) -> AsyncIterator[ListingPage]:
+    async def _pages(self, place: _Cursor) -> AsyncGenerator[ListingPage, None]:
         """Yield slices in order while the next ones are being read."""
         steps: asyncio.Queue[_Step | None] = asyncio.Queue()
         ahead = asyncio.Semaphore(_SLICES_AHEAD)

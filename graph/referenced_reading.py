@@ -5,7 +5,7 @@ come from is the caller's business (decision 0005).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 
 import orjson
 
@@ -41,7 +41,7 @@ class ReferencedReader(ResourceReader):
         super().__init__(client, resource_type)
         self._referenced = referenced
 
-    async def pages(self, cursor: str | None = None) -> AsyncIterator[ListingPage]:
+    async def pages(self, cursor: str | None = None) -> AsyncGenerator[ListingPage, None]:
         """Yield the objects from the first id or from a cursor; the last page's cursor is null.
 
         An id before the cursor that is referred to only now waits for the next listing.

@@ -7,6 +7,7 @@ locks of the transaction that uses it.
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -79,6 +80,13 @@ class PreparedPage:
             len(self.entries) - captured - skipped,
             sum(entry.not_captured_count for entry in self.entries),
         )
+
+
+class PreparedStep(NamedTuple):
+    """A page ready to be written, and whose it is."""
+
+    place: PagePlace
+    page: PreparedPage
 
 
 async def prepare_page(

@@ -14,7 +14,12 @@ from storage.statements import Row
 
 @dataclass(frozen=True, kw_only=True)
 class CaptureStep:
-    """A batch of list pages as it was read; see `CaptureService.record_step`."""
+    """A batch of list pages as it was read.
+
+    `epoch`, `page` and `cursor` say where the reading started from, `next_page` and `next_cursor`
+    where it goes on; `next_cursor` None means that the listing came to its end. `took` is how long
+    reading it took: the first step began the listing.
+    """
 
     resource_type: str
     rules: CanonicalRules
@@ -23,10 +28,9 @@ class CaptureStep:
     objects: Sequence[ListedObject]
     next_cursor: str | None
     next_page: int
-    # Where the reading started from; ... leaves it unchecked.
-    cursor: str | EllipsisType | None
-    # How long reading it took.
-    took: timedelta
+    # ... leaves it unchecked.
+    cursor: str | EllipsisType | None = ...
+    took: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,12 @@ that lives on after its run was taken over changes nothing. What a type's ending
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
-from datetime import datetime, timedelta
-from types import EllipsisType
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.canonical_rules import CanonicalRules
 from domain.outcome import PermissionState, TypeResult
 from domain.references import REFERENCES_VERSION
 from domain.runs import RunOutcome, RunStatus
@@ -29,7 +27,7 @@ from services.backups.capture_endings import (
     listing_of,
     pack_entries,
 )
-from services.backups.capture_pages import PageChange, PreparedPage, prepare_page
+from services.backups.capture_pages import PageChange, PreparedPage, PreparedStep, prepare_page
 from services.backups.capture_records import (
     CaptureStep,
     Delay,
@@ -38,7 +36,7 @@ from services.backups.capture_records import (
     TypeProgress,
     type_result,
 )
-from services.backups.listed_objects import CapturedObject, FailedObject, ListedObject, PagePlace
+from services.backups.listed_objects import CapturedObject, FailedObject, PagePlace
 from services.backups.listing_cursors import open_cursor, open_cursors, seal_cursor
 from services.contents.contents import ContentReader
 from services.contents.tenant_keys import TenantCipher, TenantKeys
@@ -60,6 +58,7 @@ from storage.tenant_keys import DestroyedKeyError, hold_key
 
 __all__ = [
     "CaptureService",
+    "CaptureStep",
     "CapturedObject",
     "Delay",
     "FailedObject",
@@ -132,53 +131,40 @@ class CaptureService:
         async with self._engine.connect() as connection:
             return [type_result(row) for row in await rows.select_results(connection, run_id)]
 
-    async def record_step(  # noqa: PLR0913 - the parts of a step, each by its name
-        self,
-        run_id: UUID,
-        owner: Owner,
-        resource_type: str,
-        *,
-        rules: CanonicalRules,
-        epoch: int,
-        page: int,
-        objects: Sequence[ListedObject],
-        next_cursor: str | None,
-        next_page: int,
-        cursor: str | EllipsisType | None = ...,
-        took: timedelta = timedelta(0),
-    ) -> StepResult:
-        """Write a batch of list pages exactly once (D4); an unchanged one writes two rows.
+    async def prepare_step(self, owner: tuple[UUID, UUID], step: CaptureStep) -> PreparedStep:
+        """Hash, compare and seal a step, which may be ahead of what is stored; writes nothing.
 
-        `epoch`, `page` and `cursor` say where the reading started from, `next_page` and
-        `next_cursor` where it goes on; `next_cursor` None means that the listing came to its end.
-        `took` is how long the reading of the batch took: the first one began the listing.
-        Not recorded when the step is in already, its epoch was discarded, or the listing is
-        elsewhere: then another attempt was faster, and the caller has to read the progress again
-        before it goes on. Raises NotOwnerError or RunAlreadyClosedError.
+        `owner` is (workspace, tenant). No object of it may be part of a step that is not stored
+        yet: it would be compared with a version that is about to be replaced.
         """
-        step = CaptureStep(
-            resource_type=resource_type,
-            rules=rules,
-            epoch=epoch,
-            page=page,
-            objects=objects,
-            next_cursor=next_cursor,
-            next_page=next_page,
-            cursor=cursor,
-            took=took,
-        )
+        async with self._engine.begin() as connection:
+            cipher = await self._keys.cipher_within(connection, *owner)
+            return await self._prepared(connection, owner, cipher, step)
+
+    async def record_step(
+        self, run_id: UUID, owner: Owner, step: CaptureStep, prepared: PreparedStep | None = None
+    ) -> StepResult:
+        """Write a step exactly once (D4); an unchanged one writes two rows.
+
+        `prepared` is what `prepare_step` made of it, if it was prepared ahead. Not recorded when
+        the step is in already, its epoch was discarded, or the listing is elsewhere: then another
+        attempt was faster, and the caller has to read the progress again before it goes on. Raises
+        NotOwnerError or RunAlreadyClosedError.
+        """
         try:
-            return await self._recorded(run_id, owner, step)
+            return await self._recorded(run_id, owner, step, prepared)
         except DestroyedKeyError:
             # A rotation of the tenant's key came to its end since the page was sealed.
-            return await self._recorded(run_id, owner, step)
+            return await self._recorded(run_id, owner, step, None)
 
-    async def _recorded(self, run_id: UUID, owner: Owner, step: CaptureStep) -> StepResult:
-        prepared = await self._prepare(run_id, step)
+    async def _recorded(
+        self, run_id: UUID, owner: Owner, step: CaptureStep, prepared: PreparedStep | None
+    ) -> StepResult:
+        ready = prepared or await self._prepare(run_id, step)
         async with self._fenced(run_id, owner) as connection:
-            if prepared is None:
+            if ready is None:
                 return StepResult(recorded=False)
-            return await self._write_step(connection, run_id, step, *prepared)
+            return await self._write_step(connection, run_id, step, ready)
 
     async def restart_listing(
         self, run_id: UUID, owner: Owner, resource_type: str, expected_epoch: int
@@ -331,9 +317,8 @@ class CaptureService:
             await _check_owner(connection, run_id, owner, is_ending=is_ending)
             yield connection
 
-    async def _prepare(
-        self, run_id: UUID, step: CaptureStep
-    ) -> tuple[PagePlace, PreparedPage] | None:
+    async def _prepare(self, run_id: UUID, step: CaptureStep) -> PreparedStep | None:
+        """Prepare a step unless it is plain already that it is not the next one."""
         async with self._engine.begin() as connection:
             result = await rows.select_result(connection, run_id, step.resource_type)
             if result is None:
@@ -342,17 +327,27 @@ class CaptureService:
             cipher = await self._keys.cipher_within(connection, *owner)
             if not _is_next(cipher, result, step):
                 return None
-            place = PagePlace(*owner, step.resource_type, step.rules, cipher)
-            return place, await prepare_page(connection, self._reader, place, step.objects)
+            return await self._prepared(connection, owner, cipher, step)
+
+    async def _prepared(
+        self,
+        connection: AsyncConnection,
+        owner: tuple[UUID, UUID],
+        cipher: TenantCipher,
+        step: CaptureStep,
+    ) -> PreparedStep:
+        place = PagePlace(*owner, step.resource_type, step.rules, cipher)
+        page = await prepare_page(connection, self._reader, place, step.objects)
+        return PreparedStep(place, page)
 
     async def _write_step(
         self,
         connection: AsyncConnection,
         run_id: UUID,
         step: CaptureStep,
-        place: PagePlace,
-        page: PreparedPage,
+        prepared: PreparedStep,
     ) -> StepResult:
+        place, page = prepared
         result = await rows.select_result(connection, run_id, step.resource_type, lock=True)
         now = self._clock()
         entries = pack_entries(page.entries)

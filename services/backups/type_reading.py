@@ -1,13 +1,15 @@
 """Reading one resource type of a run from its durable cursor to its end (D4, D5, decision 0001).
 
-Pages are gathered into steps; each step is one transaction of `services.backups.captures`. A
-continuation that Graph refuses opens a new epoch. Objects that a complete listing lacks are asked
-for one by one before anything is called deleted; those that were listed and answered 404 are
-looked up in a fresh listing (decision 0003).
+Pages are gathered into steps; each step is one transaction of `services.backups.captures`, and the
+next one is prepared meanwhile (`services.backups.steps_ahead`). A continuation that Graph refuses
+opens a new epoch. Objects that a complete listing lacks are asked for one by one before anything is
+called deleted; those that were listed and answered 404 are looked up in a fresh listing (decision
+0003).
 """
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -20,9 +22,11 @@ from graph.errors import GraphPageTokenExpiredError
 from graph.reading import ListingPage, Presence, ReadObject, ResourceReader
 from graph.referenced_reading import ReferencedReader
 from services.backups.capture_endings import ListingOpenError
-from services.backups.capture_records import TypeProgress
+from services.backups.capture_pages import PreparedStep
+from services.backups.capture_records import CaptureStep, TypeProgress
 from services.backups.captures import CaptureService
 from services.backups.listed_objects import CapturedObject, FailedObject, ListedObject
+from services.backups.steps_ahead import prepared_ahead
 from storage.runs import Owner
 
 # A step ends at the first of these: what a kill may cost, and what memory it may take.
@@ -130,22 +134,27 @@ class TypeReading:
         return await self._captures.progress_of(self._run.id, self._type.key)
 
     async def _list(self, progress: TypeProgress) -> None:
+        async with aclosing(prepared_ahead(self._steps(progress), self._prepare)) as ready:
+            async for step, prepared in ready:
+                await self._record(step, prepared)
+
+    async def _steps(self, progress: TypeProgress) -> AsyncGenerator[CaptureStep, None]:
+        """Gather the pages from `progress` on into steps."""
         number, cursor = progress.page, progress.cursor
         step = _Step(time.monotonic())
-        async for page in self._reader.pages(cursor):
-            step.add(page, self._type.name_property)
-            if page.cursor is None or step.is_full(time.monotonic()):
-                await self._record(progress.epoch, number, cursor, step, page)
-                number, cursor = page.page_number + 1, page.cursor
-                step = _Step(time.monotonic())
+        async with aclosing(self._reader.pages(cursor)) as pages:
+            async for page in pages:
+                step.add(page, self._type.name_property)
+                if page.cursor is None or step.is_full(time.monotonic()):
+                    yield self._gathered(progress.epoch, number, cursor, step, page)
+                    number, cursor = page.page_number + 1, page.cursor
+                    step = _Step(time.monotonic())
 
-    async def _record(
+    def _gathered(
         self, epoch: int, number: int, cursor: str | None, step: _Step, last: ListingPage
-    ) -> None:
-        stored = await self._captures.record_step(
-            self._run.id,
-            self._run.owner,
-            self._type.key,
+    ) -> CaptureStep:
+        return CaptureStep(
+            resource_type=self._type.key,
             rules=self._rules,
             epoch=epoch,
             page=number,
@@ -155,6 +164,14 @@ class TypeReading:
             next_page=last.page_number + 1,
             took=timedelta(seconds=time.monotonic() - step.started_at),
         )
+
+    async def _prepare(self, step: CaptureStep) -> PreparedStep:
+        owner = (self._run.workspace_id, self._run.tenant_id)
+        return await self._captures.prepare_step(owner, step)
+
+    async def _record(self, step: CaptureStep, prepared: PreparedStep) -> None:
+        run = self._run
+        stored = await self._captures.record_step(run.id, run.owner, step, prepared)
         if not stored.recorded:
             raise StepLostError
         await self._at_cursor(len(step.objects))

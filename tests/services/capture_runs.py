@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.canonical_rules import CanonicalRules
 from domain.outcome import TypeResult
 from services.backups.capture_records import ListingQuestions
-from services.backups.captures import CapturedObject, CaptureService, FailedObject
+from services.backups.captures import CapturedObject, CaptureService, CaptureStep, FailedObject
 from storage.runs import Owner
 from storage.tables import operation_runs
 from tests.services.content_rows import new_id, set_certificates, tenant_keys, ticking_clock
@@ -73,10 +73,8 @@ class Backup:
         resource_type: str = FILTER,
         rules: CanonicalRules = RULES,
     ) -> bool:
-        result = await self.service.record_step(
-            self.id,
-            self.owner,
-            resource_type,
+        step = CaptureStep(
+            resource_type=resource_type,
             rules=rules,
             epoch=epoch,
             page=page,
@@ -84,6 +82,7 @@ class Backup:
             next_cursor=None if last else f"cursor of {page + 1}",
             next_page=page + 1,
         )
+        result = await self.service.record_step(self.id, self.owner, step)
         return result.recorded
 
     async def finish(self, resource_type: str = FILTER, **answers: Any) -> TypeResult:

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.backups.captures import CaptureStep
 from tests.services.capture_runs import (
     FILTER,
     RULES,
@@ -52,11 +53,12 @@ async def attempt(run: Backup, pages: list[list[Item]]) -> None:
             await run.finish(gone=await run.missing())
             return
         page = progress.page
-        await run.service.record_step(
-            run.id, run.owner, FILTER, rules=RULES, epoch=progress.epoch, page=page,
+        step = CaptureStep(
+            resource_type=FILTER, rules=RULES, epoch=progress.epoch, page=page,
             objects=pages[page], cursor=progress.cursor, next_page=page + 1,
             next_cursor=f"cursor of {page + 1}" if page + 1 < len(pages) else None,
         )  # fmt: skip
+        await run.service.record_step(run.id, run.owner, step)
 
 
 async def facts(tenant: Tenant, run: Backup) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.canonical_rules import CanonicalRules
 from domain.outcome import PermissionState, TypeResult
 from services.backups.capture_endings import ListingOpenError
-from services.backups.captures import CapturedObject, FailedObject
+from services.backups.captures import CapturedObject, CaptureStep, FailedObject
 from services.runs.run_errors import NotOwnerError, RunAlreadyClosedError
 from tests.services.capture_runs import FILTER, Item, Tenant, add_tenant, item, items
 from tests.services.content_rows import count_rows
@@ -84,10 +84,11 @@ async def test_step_of_another_position_is_not_recorded(tenant: Tenant) -> None:
     run = await tenant.backup().begin()
     assert await run.step(items(10), last=False)
     assert not await run.step(items(5, start=20), page=2)
-    recorded = await run.service.record_step(
-        run.id, run.owner, FILTER, rules=CanonicalRules(), epoch=0, page=1, objects=items(1),
+    step = CaptureStep(
+        resource_type=FILTER, rules=CanonicalRules(), epoch=0, page=1, objects=items(1),
         next_cursor=None, next_page=2, cursor="another place",
     )  # fmt: skip
+    recorded = await run.service.record_step(run.id, run.owner, step)
     assert not recorded.recorded
     assert (await run.service.progress(run.id))[FILTER].page == 1
 

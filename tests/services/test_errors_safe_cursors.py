@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.canonical_rules import CanonicalRules
+from services.backups.captures import CaptureStep
 from tests.end_to_end.secret_search import SecretSearch, search_postgresql
 from tests.services.capture_runs import FILTER, Backup, Tenant, add_tenant, items
 
@@ -29,10 +30,11 @@ MIX_UP = """
 
 async def listing(tenant: Tenant) -> Backup:
     run = await tenant.backup().begin()
-    stored = await run.service.record_step(
-        run.id, run.owner, FILTER, rules=CanonicalRules(), epoch=0, page=0, objects=items(1),
+    step = CaptureStep(
+        resource_type=FILTER, rules=CanonicalRules(), epoch=0, page=0, objects=items(1),
         next_cursor=CURSOR, next_page=1, cursor=None,
     )  # fmt: skip
+    stored = await run.service.record_step(run.id, run.owner, step)
     assert stored.recorded
     return run
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from graph.credentials import ClientSecret
-from services.backups.captures import CaptureService
+from services.backups.captures import CaptureService, CaptureStep
 from services.connections.connections import ConnectionService, NewConnection
 from services.contents.contents import ContentReader
 from services.contents.key_rotation import TenantKeyRotation, TenantRotation
@@ -21,7 +21,7 @@ from services.sets.backup_sets import BackupSets
 from storage.key_rotation import SEALED, lock_sealed
 from storage.policies import write_tombstones
 from tests.eventually import eventually
-from tests.services.capture_runs import FILTER, Backup, Tenant, add_tenant, item, items
+from tests.services.capture_runs import FILTER, RULES, Backup, Tenant, add_tenant, item, items
 from tests.services.content_rows import START, new_id, set_certificates, tenant_keys, ticking_clock
 from tests.services.tenancy import EDITOR, audited
 
@@ -246,6 +246,23 @@ async def test_page_sealed_before_the_end_of_a_rotation_is_sealed_again(kept: Ke
     stored = await kept.value("SELECT array_agg(version_hash) FROM contents")
     opened = await ContentReader(engine=kept.engine, keys=keys).documents(*kept.owner, stored)
     assert len(opened) == COUNT + 5
+
+
+async def test_page_prepared_ahead_of_a_rotation_is_sealed_again(kept: Kept) -> None:
+    run = kept.running
+    step = CaptureStep(
+        resource_type=FILTER,
+        rules=RULES,
+        epoch=0,
+        page=1,
+        objects=items(5, start=100),
+        next_cursor=None,
+        next_page=2,
+    )
+    prepared = await run.service.prepare_step(kept.owner, step)
+    assert (await kept.rotate()).is_complete
+    assert (await run.service.record_step(run.id, run.owner, step, prepared)).recorded
+    assert prepared.page.key_id != await kept.value("SELECT DISTINCT key_id FROM contents")
 
 
 async def test_tombstones_wait_for_a_rotation_and_do_not_deadlock_with_it(kept: Kept) -> None:
