@@ -28,8 +28,7 @@ from graph.inline_answers import (
 from graph.json_bodies import (
     BodyError,
     JsonValue,
-    dump_json,
-    has_delicate_numbers,
+    dump_exactly,
     parse_plain,
 )
 from graph.links import below_version, path_segment, string_literal, with_query
@@ -51,6 +50,7 @@ class Draft:
     filled: set[str] = field(default_factory=set)  # pointers of encrypted values that were read
     not_captured: tuple[str, ...] = ()
     body: bytes = b""
+    is_exact: bool = False  # numbers of the document are kept as text
 
     @property
     def odata_type(self) -> str | None:
@@ -308,12 +308,12 @@ class Completer:
 
     def _write(self, draft: Draft) -> None:
         try:
-            draft.body = dump_json(draft.document)
+            draft.body, draft.is_exact = dump_exactly(draft.document)
         except BodyError:
             draft.failure = protocol_error("unstorable_document")
 
     def _finish(self, draft: Draft) -> None:
-        if has_delicate_numbers(draft.body):
+        if draft.is_exact:
             draft.document = cast("JsonObject", parse_plain(draft.body))
         missing = not_captured_pointers(self._type, draft.document, draft.body)
         draft.not_captured = tuple(place for place in missing if place not in draft.filled)

@@ -20,7 +20,6 @@ _SKELETON = bytes(
 )
 _MANY_DIGITS = b"9" * 16
 _TINY = b"9e-999"
-_NINE = ord("9")
 _TOKEN_BORDERS = frozenset({b":", b",", b"[", b" ", b"\n", b"\r", b"\t", b""})
 _SAFE_DEPTH = 200
 
@@ -96,9 +95,9 @@ def _has_tiny_number(body: bytes, skeleton: bytes) -> bool:
     """Tell a number like 1e-400 from the many GUIDs that look like one in the middle."""
     at = skeleton.find(_TINY)
     while at >= 0:
-        start = at
-        while start >= 0 and skeleton[start] == _NINE:
-            start -= 1
+        # A longer row of digits was found before.
+        window = skeleton[max(at + 1 - len(_MANY_DIGITS), 0) : at + 1]
+        start = at - len(window) + len(window.rstrip(b"9"))
         before = (
             body[start - 1 : start] if body[start : start + 1] == b"-" else body[start : start + 1]
         )
@@ -110,12 +109,23 @@ def _has_tiny_number(body: bytes, skeleton: bytes) -> bool:
 
 def dump_json(value: JsonValue) -> bytes:
     """Return compact UTF-8 JSON; `parse_json` of it gives an equal value. Raises BodyError."""
+    return dump_exactly(value)[0]
+
+
+def dump_exactly(value: JsonValue) -> tuple[bytes, bool]:
+    """Like `dump_json`; also tell whether any of its numbers was kept as text."""
+    exact: list[object] = []
+
+    def text_of(number: object) -> orjson.Fragment:
+        exact.append(number)
+        return _exact_text(number)
+
     failed = False
     try:
-        written = orjson.dumps(value, default=_exact_text, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
+        written = orjson.dumps(value, default=text_of, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
         # orjson's own result keeps its buffer, up to eight times its length, for as long as it
         # lives; bodies of whole pages wait here to be stored.
-        return bytes(memoryview(written))
+        return bytes(memoryview(written)), bool(exact)
     except TypeError:
         failed = True
     if failed:

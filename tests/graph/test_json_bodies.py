@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.json_bodies import BodyError, dump_json, has_delicate_numbers, parse_json, parse_plain
+from graph.json_bodies import (
+    BodyError,
+    ExactInt,
+    dump_exactly,
+    dump_json,
+    has_delicate_numbers,
+    parse_json,
+    parse_plain,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +48,15 @@ def test_parse_and_dump_keep_every_digit(text: bytes) -> None:
 )
 def test_delicate_numbers_are_told_from_guids(body: bytes, is_delicate: bool) -> None:
     assert has_delicate_numbers(body) is is_delicate
+
+
+def test_dump_exactly_tells_numbers_that_only_their_text_holds() -> None:
+    assert dump_exactly(parse_json(b"[12345678901234567,0.5]")) == (
+        b"[12345678901234567,0.5]",
+        False,
+    )
+    assert dump_exactly(parse_json(b'{"a":1e400}')) == (b'{"a":1e400}', True)
+    assert dump_exactly([ExactInt(2**64)]) == (b"[18446744073709551616]", True)
 
 
 def test_parse_plain_gives_whole_integers_and_doubles() -> None:
