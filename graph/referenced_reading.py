@@ -6,6 +6,7 @@ come from is the caller's business (decision 0005).
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from contextlib import aclosing
 
 import orjson
 
@@ -28,8 +29,8 @@ _PAGE_IDS = 200
 class ReferencedReader(ResourceReader):
     """Reads the objects of one type that others refer to.
 
-    referenced: returns their ids, sorted; asked for once for each listing. An id that is not found
-    fails with its 404: whether it was known before decides what that means.
+    referenced: returns the ids that are still to be read, sorted; asked for once for each listing.
+    An id that is not found fails with its 404: whether it was known before decides what that means.
     """
 
     def __init__(
@@ -42,27 +43,43 @@ class ReferencedReader(ResourceReader):
         self._referenced = referenced
 
     async def pages(self, cursor: str | None = None) -> AsyncGenerator[ListingPage, None]:
-        """Yield the objects from the first id or from a cursor; the last page's cursor is null.
+        """Yield the objects that are still to be read; the last page's cursor is null.
 
-        An id before the cursor that is referred to only now waits for the next listing.
+        A cursor counts pages only: what was read before it is not referred to once more.
         """
-        after, number = _decode(cursor)
-        referenced = await self._referenced()
-        if not referenced:
+        number = _decode(cursor)
+        ids = await self._referenced()
+        if not ids and cursor is None:
             await self._ask_for_any()
-        ids = [object_id for object_id in referenced if object_id > after]
+        async with aclosing(self._chunks(ids, number, ends=True)) as pages:
+            async for page in pages:
+                yield page
+
+    async def early_pages(
+        self, cursor: str | None, object_ids: Sequence[str]
+    ) -> AsyncGenerator[ListingPage, None]:
+        """Yield objects that are known to be referred to; others may follow, so all have a cursor.
+
+        No ids, no pages.
+        """
+        if object_ids:
+            async with aclosing(self._chunks(object_ids, _decode(cursor), ends=False)) as pages:
+                async for page in pages:
+                    yield page
+
+    async def _chunks(
+        self, ids: Sequence[str], number: int, *, ends: bool
+    ) -> AsyncGenerator[ListingPage, None]:
         chunks = [ids[at : at + _PAGE_IDS] for at in range(0, len(ids), _PAGE_IDS)] or [[]]
         # The next page is read while this one is stored.
         ahead = [asyncio.create_task(self._read(chunks[0]))]
         try:
-            for position, chunk in enumerate(chunks):
+            for position, chunk in enumerate(chunks[1:], start=1):
                 read = await ahead.pop()
-                is_last = position == len(chunks) - 1
-                if not is_last:
-                    ahead.append(asyncio.create_task(self._read(chunks[position + 1])))
-                going_on = None if is_last else _encode(chunk[-1], number + 1)
-                yield ListingPage(read, going_on, number)
-                number += 1
+                ahead.append(asyncio.create_task(self._read(chunk)))
+                yield ListingPage(read, _encode(number + position), number + position - 1)
+            number += len(chunks)
+            yield ListingPage(await ahead.pop(), None if ends else _encode(number), number - 1)
         finally:
             for task in ahead:
                 task.cancel()
@@ -101,21 +118,20 @@ def _denial(read: ReadObject) -> GraphPermissionDeniedError | None:
     return read.failure if isinstance(read.failure, GraphPermissionDeniedError) else None
 
 
-def _encode(after: str, number: int) -> str:
-    return orjson.dumps({"after": after, "page": number}).decode()
+def _encode(number: int) -> str:
+    return orjson.dumps({"page": number}).decode()
 
 
-def _decode(cursor: str | None) -> tuple[str, int]:
-    """Return the last id that is done and the number of the next page."""
+def _decode(cursor: str | None) -> int:
+    """Return the number of the next page."""
     if cursor is None:
-        return "", 1
+        return 1
     try:
-        parts = orjson.loads(cursor)
-        after, number = parts["after"], parts["page"]
+        number = orjson.loads(cursor)["page"]
     except (ValueError, KeyError, TypeError):
-        after = number = None
-    if isinstance(after, str) and isinstance(number, int):
-        return after, number
+        number = None
+    if isinstance(number, int):
+        return number
     raise GraphPageTokenExpiredError(
         ProviderFault(ProviderReason.PAGE_TOKEN_EXPIRED, Disposition.RESTART_LISTING),
         FaultFacts(detail="unreadable_cursor"),

@@ -45,7 +45,9 @@ ON CONFLICT DO NOTHING
 # would look every object up anew for every reference.
 _REFERENCED: Final = """
 WITH current AS MATERIALIZED (
-    SELECT current_version_hash FROM policies WHERE tenant_id = $1 AND deleted_at IS NULL
+    SELECT current_version_hash FROM policies
+    WHERE tenant_id = $1 AND deleted_at IS NULL
+        AND ($3::text[] IS NULL OR resource_type = ANY($3))
 )
 SELECT DISTINCT reference.external_id
 FROM content_references AS reference
@@ -117,9 +119,15 @@ async def write_references(
         )
 
 
-async def referenced_ids(connection: AsyncConnection, tenant_id: UUID, kind: str) -> list[str]:
-    """Return the ids of a kind that the tenant's objects refer to, as last known; sorted."""
-    rows = await fetch_within(connection, _REFERENCED, tenant_id, kind)
+async def referenced_ids(
+    connection: AsyncConnection, tenant_id: UUID, kind: str, of_types: Sequence[str] | None = None
+) -> list[str]:
+    """Return the ids of a kind that the tenant's objects refer to, as last known; sorted.
+
+    `of_types`: only what objects of these types refer to.
+    """
+    types = None if of_types is None else list(of_types)
+    rows = await fetch_within(connection, _REFERENCED, tenant_id, kind, types)
     return sorted(row["external_id"] for row in rows)
 
 

@@ -113,7 +113,7 @@ async def listing_of(connection: AsyncConnection, result: Row) -> Listing:
     """Return what a type's listing says; raises ListingOpenError before its end."""
     if result["state"] != "confirming":
         raise ListingOpenError("the listing has not come to its end")
-    entries = await _entries_of(connection, result)
+    entries = await entries_of(connection, result)
     place = (result["tenant_id"], result["resource_type"])
     return Listing(entries, await missing_objects(connection, *place, list(entries)))
 
@@ -154,7 +154,7 @@ async def finish(
 
 async def close(connection: AsyncConnection, result: Row, ending: TypeEnding, now: datetime) -> Row:
     """End a type before its listing came to its end and return its row."""
-    entries = await _entries_of(connection, result)
+    entries = await entries_of(connection, result)
     counts = count_captures(entries, await _histories(connection, result))
     known = await expected_count(connection, result["tenant_id"], result["resource_type"])
     expected = max(known, len(entries))
@@ -174,7 +174,7 @@ async def close(connection: AsyncConnection, result: Row, ending: TypeEnding, no
     return await _end(connection, result, entries, counts, values, now)
 
 
-async def _entries_of(connection: AsyncConnection, result: Row) -> dict[str, StepEntry]:
+async def entries_of(connection: AsyncConnection, result: Row) -> dict[str, StepEntry]:
     """Return what the result's present epoch listed, by object id: ids and hashes, no bodies."""
     steps = await rows.select_steps(connection, result)
     if sum(map(len, steps)) > _MOST_BYTES_INLINE:

@@ -23,6 +23,7 @@ from services.backups.capture_endings import (
     Confirmation,
     TypeEnding,
     close,
+    entries_of,
     finish,
     listing_of,
     pack_entries,
@@ -196,13 +197,23 @@ class CaptureService:
         async with self._engine.begin() as connection:
             return await existing_policies(connection, tenant_id, resource_type, object_ids)
 
-    async def referenced_objects(self, tenant_id: UUID, kind: str) -> list[str]:
-        """Return the ids of a kind that the tenant's objects refer to, in code point order.
+    async def unread_references(
+        self,
+        run_id: UUID,
+        tenant_id: UUID,
+        resource_type: str,
+        of_types: Sequence[str] | None = None,
+    ) -> list[str]:
+        """Return the ids that the tenant's objects refer to and the run has not recorded yet.
 
-        By the latest version of each object, so one that could not be read this time counts too.
+        In code point order, by the latest version of each object, so one that could not be read
+        this time counts too. `of_types`: only what objects of these types refer to.
         """
         async with self._engine.begin() as connection:
-            return await referenced_ids(connection, tenant_id, kind)
+            result = await rows.select_result(connection, run_id, resource_type)
+            listed = {} if result is None else await entries_of(connection, result)
+            found = await referenced_ids(connection, tenant_id, resource_type, of_types)
+        return [object_id for object_id in found if object_id not in listed]
 
     async def settle_type(self, run_id: UUID, owner: Owner, resource_type: str) -> ListingQuestions:
         """End a type whose listing came to its end, unless that leaves something to be asked (D5).

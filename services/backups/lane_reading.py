@@ -22,7 +22,7 @@ from contracts.runs import LaneCall, LaneResult
 from domain.outcome import PermissionState
 from domain.provider_errors import Disposition
 from domain.resource_types.registry import resource_type
-from domain.resource_types.shape import ServiceArea
+from domain.resource_types.shape import Lane, ServiceArea
 from graph.client import GraphClient
 from graph.errors import (
     GraphCredentialRefusedError,
@@ -32,6 +32,7 @@ from graph.errors import (
 from graph.tasks import gather
 from services.backups.capture_records import Delay, TypeProgress
 from services.backups.captures import CaptureService
+from services.backups.early_reading import read_early
 from services.backups.type_reading import ReadingRun, TypeReading
 from services.connections.graph_access import GraphAccess
 from services.contents.root_keys import EncryptionKeyUnavailableError
@@ -149,6 +150,19 @@ class LaneReader:
 
     async def _work(self, client: GraphClient, run: ReadingRun) -> None:
         await self._read_types(client, run)
+        if self._call.plan.lane == Lane.DIRECTORY:
+            await self._read_early(client, run)
+
+    async def _read_early(self, client: GraphClient, run: ReadingRun) -> None:
+        """Use the time until the other lanes end: what they refer to is of this lane's limit."""
+        remaining = self._call.deadline_at - self._ground.clock()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(remaining.total_seconds(), 0)):
+                await read_early(
+                    lambda: self._ground.captures.progress(self._run_id),
+                    lambda key: self._reading_of(client, run, key),
+                    patience_seconds=LONGEST_WAIT_IN_SLOT.total_seconds(),
+                )
 
     def _steps(self) -> object:
         return self._done, self._objects, self._postponed
@@ -204,15 +218,8 @@ class LaneReader:
     async def _read_type(
         self, client: GraphClient, run: ReadingRun, key: str, progress: TypeProgress
     ) -> None:
-        reading = TypeReading(
-            captures=self._ground.captures,
-            client=client,
-            run=run,
-            resource_type=resource_type(key),
-            at_cursor=self._at_cursor,
-        )
         try:
-            await reading.read(progress)
+            await self._reading_of(client, run, key).read(progress)
             self._done += 1
         except (
             GraphCredentialRefusedError,
@@ -228,6 +235,15 @@ class LaneReader:
                 await self._close(key, error)
         except Exception as error:  # noqa: BLE001 - a defect with one type must not keep the others
             await self._survive(key, error)
+
+    def _reading_of(self, client: GraphClient, run: ReadingRun, key: str) -> TypeReading:
+        return TypeReading(
+            captures=self._ground.captures,
+            client=client,
+            run=run,
+            resource_type=resource_type(key),
+            at_cursor=self._at_cursor,
+        )
 
     async def _at_cursor(self, objects: int) -> None:
         """Count, and stop if somebody disabled the connection meanwhile."""

@@ -92,6 +92,7 @@ class TypeReading:
         self._captures = captures
         self._run = run
         self._type = resource_type
+        self._client = client
         self._reader = self._reader_of(client)
         self._rules = rules_of(resource_type)
         self._at_cursor = at_cursor
@@ -105,7 +106,7 @@ class TypeReading:
             await self._at_cursor(0)
             try:
                 if not progress.is_listed:
-                    await self._list(progress)
+                    await self._store(progress, self._reader.pages(progress.cursor))
                 await self._finish()
             except (StepLostError, ListingOpenError):
                 pass
@@ -119,13 +120,25 @@ class TypeReading:
                 return
             progress = await self._progress()
 
+    async def read_early(self, progress: TypeProgress, of_types: Sequence[str]) -> int:
+        """Record what objects of these types refer to; return how many there were to read.
+
+        The type's listing stays open: `read` goes on from there. Raises StepLostError as well.
+        """
+        ids = await self._referenced(of_types)
+        reader = ReferencedReader(self._client, self._type, self._referenced)
+        await self._store(progress, reader.early_pages(progress.cursor, ids))
+        return len(ids)
+
     def _reader_of(self, client: GraphClient) -> ResourceReader:
         if self._type.by_reference:
             return ReferencedReader(client, self._type, self._referenced)
         return ResourceReader(client, self._type, self._known)
 
-    async def _referenced(self) -> Sequence[str]:
-        return await self._captures.referenced_objects(self._run.tenant_id, self._type.key)
+    async def _referenced(self, of_types: Sequence[str] | None = None) -> Sequence[str]:
+        return await self._captures.unread_references(
+            self._run.id, self._run.tenant_id, self._type.key, of_types
+        )
 
     async def _known(self, object_ids: Sequence[str]) -> set[str]:
         return await self._captures.known_objects(self._run.tenant_id, self._type.key, object_ids)
@@ -133,22 +146,30 @@ class TypeReading:
     async def _progress(self) -> TypeProgress:
         return await self._captures.progress_of(self._run.id, self._type.key)
 
-    async def _list(self, progress: TypeProgress) -> None:
-        async with aclosing(prepared_ahead(self._steps(progress), self._prepare)) as ready:
+    async def _store(
+        self, progress: TypeProgress, pages: AsyncGenerator[ListingPage, None]
+    ) -> None:
+        """Record pages that go on where `progress` ends."""
+        async with aclosing(prepared_ahead(self._steps(progress, pages), self._prepare)) as ready:
             async for step, prepared in ready:
                 await self._record(step, prepared)
 
-    async def _steps(self, progress: TypeProgress) -> AsyncGenerator[CaptureStep, None]:
-        """Gather the pages from `progress` on into steps."""
+    async def _steps(
+        self, progress: TypeProgress, pages: AsyncGenerator[ListingPage, None]
+    ) -> AsyncGenerator[CaptureStep, None]:
+        """Gather pages into steps."""
         number, cursor = progress.page, progress.cursor
-        step = _Step(time.monotonic())
-        async with aclosing(self._reader.pages(cursor)) as pages:
+        step, last = _Step(time.monotonic()), None
+        async with aclosing(pages):
             async for page in pages:
                 step.add(page, self._type.name_property)
+                last = page
                 if page.cursor is None or step.is_full(time.monotonic()):
                     yield self._gathered(progress.epoch, number, cursor, step, page)
                     number, cursor = page.page_number + 1, page.cursor
-                    step = _Step(time.monotonic())
+                    step, last = _Step(time.monotonic()), None
+        if last is not None:
+            yield self._gathered(progress.epoch, number, cursor, step, last)
 
     def _gathered(
         self, epoch: int, number: int, cursor: str | None, step: _Step, last: ListingPage

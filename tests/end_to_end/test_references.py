@@ -85,6 +85,28 @@ async def test_groups_that_are_assigned_are_in_the_set_with_their_names(
     assert (result["expected"], result["listing_complete"]) == (2, True)
 
 
+async def test_groups_are_read_while_other_types_are_still_being_read(
+    shared_product: Product,
+) -> None:
+    product, graph = shared_product, shared_product.graph
+    one, two, *_ = groups_of(graph)
+    assign(graph, one, two)
+    graph.control.add_fault(kind="delay", path=path_of("filter"), delay_s=2.0)
+    graph.control.reset_counters()
+    try:
+        run = await product.backup(SCRIPT, "filter", "domain")
+    finally:
+        graph.control.clear_faults()
+
+    assert run.outcome == "succeeded"
+    results = await results_of(product, run)
+    assert results["group"]["listing_started_at"] < results["filter"]["listing_ended_at"]
+    assert results["group"]["listing_ended_at"] > results["filter"]["listing_ended_at"]
+    assert set((await objects_of(product, run))["group"]) == {one, two}
+    asked = graph.control.counters(0)["by_path"]
+    assert asked["GET /groups/{id}"] == 2
+
+
 async def test_unchanged_backup_writes_no_reference_and_no_group(shared_product: Product) -> None:
     product, graph = shared_product, shared_product.graph
     assign(graph, *groups_of(graph)[:3])

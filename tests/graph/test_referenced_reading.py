@@ -74,9 +74,24 @@ async def test_many_objects_come_in_pages_that_go_on_from_their_cursor(
     whole = await pages_of(client, *ids)
     assert [len(found.documents) for found in whole] == [200, 200, 50]
     assert [found.page_number for found in whole] == [1, 2, 3]
-    rest = await pages_of(client, *ids, cursor=whole[0].cursor)
+    rest = await pages_of(client, *ids[200:], cursor=whole[0].cursor)
     assert [found.page_number for found in rest] == [2, 3]
     assert [item.object_id for found in rest for item in found.documents] == ids[200:]
+
+
+async def test_early_pages_leave_the_reading_open(
+    graph: ScriptedGraph, client: GraphClient
+) -> None:
+    ids = [f"g{number:04}" for number in range(250)]
+    groups(graph, *ids)
+    early = [found async for found in reader(client).early_pages(None, ids)]
+    assert [len(found.documents) for found in early] == [200, 50]
+    assert None not in [found.cursor for found in early]
+    (last,) = await pages_of(client, cursor=early[-1].cursor)
+    assert (last.documents, last.cursor, last.page_number) == ([], None, 3)
+    # All there is was read early: that it may be read needs no asking.
+    assert ANY not in graph.paths()
+    assert [found async for found in reader(client).early_pages(None, [])] == []
 
 
 async def test_reading_that_nothing_refers_to_still_asks_for_the_right(
