@@ -6,8 +6,10 @@ STAMP := $(VENV)/.installed
 # The peers that the product is measured beside; never in its own environment.
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
-# Each process has servers of its own; tests that kill and measure run alone.
-PARALLEL := -n auto --maxprocesses 4 --dist worksteal
+# Each process has servers of its own, and often waits for them: one more than there are cores.
+# Tests that kill and measure run alone.
+PROCESSES := $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 5))')
+PARALLEL := -n $(PROCESSES) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help venv check format test test-all demo dev stop chaos lock bench

@@ -55,10 +55,22 @@ async def test_questions_about_stuck_runs_and_good_backups_are_answered(database
     connection = await connect(database_url)
     run = await add_run(connection, "running", "pending")
     await add_run(connection, "completed", "succeeded")
-    stuck, last_good = [one for one in statements() if ":'run_id'" not in one]
+    questions = [one for one in statements() if ":'run_id'" not in one and "UPDATE" not in one]
+    stuck, last_good = questions
 
     assert [row["id"] for row in await connection.fetch(stuck)] == [run]
     assert await connection.fetch(last_good) == []
+    await connection.close()
+
+
+async def test_signing_key_that_was_stolen_is_retired(database_url: str) -> None:
+    connection = await connect(database_url)
+    await connection.execute(
+        "INSERT INTO signing_keys (id, public_key, root_key_id) VALUES ($1, '', 'r')", uuid4()
+    )
+    (retiring,) = (one for one in statements() if one.startswith("UPDATE signing_keys"))
+    assert await connection.execute(retiring) == "UPDATE 1"
+    assert await connection.execute(retiring) == "UPDATE 0"
     await connection.close()
 
 

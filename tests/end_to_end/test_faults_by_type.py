@@ -80,7 +80,7 @@ PASSING: dict[str, Fault] = {
     "slow once": {"kind": "delay", "delay_s": 0.5},
 }
 # What a visitor's run has time for; the others are long.
-USUAL = {"permission refused by Intune", "request rejected"}
+USUAL = {"permission refused by Intune"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -47,6 +47,7 @@ DOORS: tuple[Door, ...] = (through_service, through_front_door)
 ALL_DOORS = (*DOORS, through_command)
 
 
+@pytest.mark.long
 async def test_hundred_equal_slots_through_all_doors_leave_one_run_and_one_effect(
     product: Product,
 ) -> None:

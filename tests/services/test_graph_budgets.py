@@ -260,7 +260,8 @@ async def test_report_again_later_halves_the_pace_again_down_to_a_floor(
         await budgets.report(POLICIES, 0)
         await age_budget(engine, 3, columns=("throttled_at",))
     assert await pace_of(engine) == 1 / 64
-    assert (await budgets.lease(POLICIES, 1_000)).granted == 10
+    # A 64th of what a quarter of the window has, and what came back in the meantime.
+    assert 10 <= (await budgets.lease(POLICIES, 1_000)).granted <= 13
 
 
 async def age_budget(
