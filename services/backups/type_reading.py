@@ -29,9 +29,10 @@ from services.backups.listed_objects import CapturedObject, FailedObject, Listed
 from services.backups.steps_ahead import prepared_ahead
 from storage.runs import Owner
 
-# A step ends at the first of these: what a kill may cost, and what memory it may take.
+# A step ends at the first of these: what a kill may cost, and what memory it may take. Two steps of
+# a type are in hand at once.
 STEP_OBJECTS = 250
-STEP_BYTES = 512 * 1024
+STEP_BYTES = 256 * 1024
 STEP_SECONDS = 5.0
 # Ids asked for at once when a listing lacks them.
 PROBE_SIZE = 200

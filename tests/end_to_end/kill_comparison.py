@@ -1,6 +1,6 @@
 """One round of kills beside its undisturbed twin, and what has to hold afterwards."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from devstack.graph_service import GraphService
@@ -44,7 +44,14 @@ async def assert_round_leaves_the_same(
         run = await disturbed_run(ground, kill, at, seconds)
         found = await remains_of(ground.product, run)
 
-    assert found == twin.remains
+    killed, undisturbed = asdict(found), asdict(twin.remains)
+    differing = {name for name, value in killed.items() if value != undisturbed[name]}
+    results = {
+        key: (row, undisturbed["results"].get(key))
+        for key, row in killed["results"].items()
+        if row != undisturbed["results"].get(key)
+    }
+    assert not differing, f"{differing}, of the results: {results}"
     assert found.outcome == "succeeded"
     assert {key: set(ids) for key, ids in found.documents.items()} == {
         key: set(ids_of(graph, key)) for key in PLACES
