@@ -19,7 +19,7 @@ from services.runs.run_errors import NotOwnerError, RunAlreadyClosedError
 
 logger = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 0.5
+PAUSE_SECONDS = 1.0
 
 _TRUE_OF_ALL = (
     GraphCredentialRefusedError,
@@ -41,7 +41,7 @@ async def read_early(
 
     Raises what is true of all types alike: a refused credential, a run that was lost.
     """
-    found_at = time.monotonic()
+    found_at, known = time.monotonic(), list[str]()
     while time.monotonic() < found_at + patience_seconds:
         progress = await progress_of_run()
         done = [key for key, found in progress.items() if found.is_done]
@@ -49,7 +49,7 @@ async def read_early(
         if not ready or all(key in done or _is_by_reference(key) for key in progress):
             return
         try:
-            for key, found in ready.items():
+            for key, found in ready.items() if done != known else ():
                 if await reading_of(key).read_early(found, done):
                     found_at = time.monotonic()
         except _TRUE_OF_ALL:
@@ -61,6 +61,7 @@ async def read_early(
             # A help must not cost the lane that it is a part of.
             logger.exception("reading references early broke")
             return
+        known = done
         await asyncio.sleep(PAUSE_SECONDS)
 
 
