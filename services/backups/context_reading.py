@@ -73,7 +73,7 @@ class ContextReader(LaneReader):
             await collecting
         finally:
             collecting.cancel()
-            await asyncio.wait([collecting])
+            await asyncio.gather(collecting, return_exceptions=True)
 
     async def _collect(self, client: GraphClient, run: ReadingRun) -> None:
         if self._events is None:
