@@ -6,6 +6,7 @@ so unchanged ones are shared between sets. Compression and tables are not known 
 """
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,9 +16,9 @@ from uuid import UUID
 
 import rfc8785
 
-LARGEST_CHUNK = 1_000
-# One id in so many ends a chunk.
-BORDER_MODULUS = 512
+# Mean entries of a chunk: half the root of the type's size, as a power of two, so that neither a
+# changed chunk nor the list of all chunks becomes large (decision 0010).
+LEAST_CHUNK = 16
 
 
 class InvalidManifestEntryError(ValueError):
@@ -132,25 +133,32 @@ def _chunk(rows: Sequence[ManifestEntry]) -> ManifestChunk:
     return ManifestChunk(chunk_hash(payload), len(rows), payload)
 
 
+def chunk_size(entry_count: int) -> int:
+    """Return how many entries a chunk of a manifest has on average; no chunk has twice as many."""
+    half = math.isqrt(entry_count) // 2
+    return max(LEAST_CHUNK, 1 << max(half.bit_length() - 1, 0))
+
+
 def _borders(rows: Sequence[ManifestEntry]) -> Iterator[tuple[int, int]]:
     """Yield the ranges of the chunks.
 
-    A run without a border that is too long is cut after its id of the least hash, again and again.
-    The cuts form a treap over the ids: an insertion splits one chunk at most in two.
+    One id in so many ends a chunk. A run without a border that is too long is cut after its id of
+    the least hash, again and again. The cuts form a treap over the ids: an insertion splits one
+    chunk at most in two.
     """
     marks = [_mark(row.object_id) for row in rows]
-    start = 0
+    size, start = chunk_size(len(rows)), 0
     for position, mark in enumerate(marks):
-        if mark % BORDER_MODULUS == 0 or position == len(marks) - 1:
-            yield from _cut(marks, start, position + 1)
+        if mark % size == 0 or position == len(marks) - 1:
+            yield from _cut(marks, start, position + 1, 2 * size)
             start = position + 1
 
 
-def _cut(marks: Sequence[int], start: int, end: int) -> Iterator[tuple[int, int]]:
+def _cut(marks: Sequence[int], start: int, end: int, largest: int) -> Iterator[tuple[int, int]]:
     waiting = [(start, end)]
     while waiting:
         start, end = waiting.pop()
-        if end - start <= LARGEST_CHUNK:
+        if end - start <= largest:
             yield start, end
             continue
         # The last id of a run ends it already, so it cuts nothing.

@@ -88,16 +88,17 @@ UPDATE operation_run_results SET
     expected = $4, captured = $5, unchanged = $6, skipped = $7, failed = $8, created = $9,
     updated = $10, deleted = $11, not_captured = $12, reason_counts = $13::jsonb,
     reason_code = $14, http_status = $15, request_id = $16, missing_scopes = $17::text[],
-    permission_state = $18, listing_complete = $19, manifest_hash = $20, chunk_hashes = $21::text[],
-    listed = $22, probed = $23
+    permission_state = $18, listing_complete = $19, manifest_hash = $20, listed = $21, probed = $22
 WHERE operation_run_id = $1 AND resource_type = $2
 RETURNING *
 """
 
 # The newest earlier run that read the type to its end, by the index over the tenant's runs.
 _PREVIOUS_LISTING: Final = """
-SELECT result.* FROM operation_runs AS run
+SELECT result.reason_code, manifests.chunk_hashes FROM operation_runs AS run
 JOIN operation_run_results AS result ON result.operation_run_id = run.id
+LEFT JOIN manifests
+    ON manifests.tenant_id = run.tenant_id AND manifests.manifest_hash = result.manifest_hash
 WHERE run.tenant_id = $1 AND run.id <> $2 AND result.resource_type = $3
     AND result.state = 'done' AND (result.listing_complete OR result.reason_code = 'listing_held')
 ORDER BY run.created_at DESC LIMIT 1
@@ -228,7 +229,6 @@ async def close_result(
         values["permission_state"],
         values["listing_complete"],
         values["manifest_hash"],
-        values["chunk_hashes"],
         values["listed"],
         values["probed"],
     )

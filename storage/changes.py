@@ -260,10 +260,12 @@ async def touched_between(
 _SETS_OF_TYPE: Final = """
 SELECT sets.id, sets.sequence, sets.name, sets.captured_at, sets.operation_run_id,
     coalesce(run.started_at, sets.captured_at) AS began_at,
-    manifest.chunk_hashes, manifest.listing_complete
+    coalesce(manifests.chunk_hashes, '{}') AS chunk_hashes, manifest.listing_complete
 FROM backup_sets AS sets
 JOIN set_manifests AS manifest
     ON manifest.backup_set_id = sets.id AND manifest.resource_type = $3
+LEFT JOIN manifests
+    ON manifests.tenant_id = manifest.tenant_id AND manifests.manifest_hash = manifest.manifest_hash
 LEFT JOIN operation_runs AS run ON run.id = sets.operation_run_id
 WHERE sets.workspace_id = $1 AND sets.tenant_id = $2 AND sets.origin = 'backup'
     AND sets.deleted_at IS NULL

@@ -87,10 +87,10 @@ _STORE_RESULT: Final = """
 INSERT INTO operation_run_results (
     operation_run_id, resource_type, workspace_id, tenant_id, state, expected, captured, unchanged,
     failed, created, updated, deleted, reason_code, http_status, request_id, missing_scopes,
-    permission_state, listing_complete, updated_at, reason_counts, manifest_hash, chunk_hashes
+    permission_state, listing_complete, updated_at, reason_counts, manifest_hash
 ) VALUES (
     $1, $2, $3, $4, 'done', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-    $19::jsonb, $20, $21::text[]
+    $19::jsonb, $20
 )
 ON CONFLICT (operation_run_id, resource_type) DO NOTHING
 RETURNING resource_type

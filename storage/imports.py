@@ -35,8 +35,8 @@ INSERT INTO backup_sets (
 _INSERT_MANIFEST: Final = """
 INSERT INTO set_manifests (
     backup_set_id, resource_type, workspace_id, tenant_id, listing_complete, entry_count,
-    manifest_hash, chunk_hashes
-) VALUES ($1, $2, $3, $4, false, $5, $6, $7::text[])
+    manifest_hash
+) VALUES ($1, $2, $3, $4, false, $5, $6)
 """
 
 _EQUAL: Final = """
@@ -52,7 +52,7 @@ ORDER BY sequence DESC LIMIT 1
 async def insert_imported_set(
     connection: AsyncConnection, new: ImportedSet, manifests: Sequence[tuple[str, Manifest]]
 ) -> None:
-    """Write a set with the manifests of its types; their chunks have to be there."""
+    """Write a set with the manifests of its types; what they list has to be there."""
     await fetch_within(connection, _INSERT, *new)
     for resource_type, manifest in manifests:
         await fetch_within(
@@ -64,7 +64,6 @@ async def insert_imported_set(
             new.tenant_id,
             manifest.entry_count,
             manifest.hash,
-            [chunk.hash for chunk in manifest.chunks],
         )
 
 

@@ -1,19 +1,28 @@
-"""Rows of `manifest_chunks`: compressed runs of manifest entries, shared between sets (D9)."""
+"""Rows of `manifests` and `manifest_chunks`, shared between sets (D9).
+
+A manifest's row lists its chunks, which are compressed runs of entries.
+"""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
 import zstandard
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.manifests import ManifestChunk
+from domain.manifests import Manifest, chunk_hash
 from storage.statements import fetch_within
 
-# Chunks hold at most a thousand lines; more was not written by us.
+# Far above any chunk; more was not written by us.
 LARGEST_PAYLOAD: Final = 64 * 1024 * 1024
 
+# Looks for the chunks of a manifest that is known as well: one that was lost comes back.
 _PRESENT: Final = """
+WITH listed AS (
+    INSERT INTO manifests (tenant_id, manifest_hash, workspace_id, chunk_hashes)
+    VALUES ($1, $3, $4, $2::text[]) ON CONFLICT DO NOTHING
+)
 SELECT chunk_hash FROM manifest_chunks WHERE tenant_id = $1 AND chunk_hash = ANY($2::text[])
 """
 
@@ -31,15 +40,20 @@ WHERE tenant_id = $1 AND chunk_hash = ANY($2::text[])
 """
 
 
-async def insert_chunks(
-    connection: AsyncConnection, owner: tuple[UUID, UUID], chunks: Sequence[ManifestChunk]
+async def insert_manifest(
+    connection: AsyncConnection, owner: tuple[UUID, UUID], manifest: Manifest
 ) -> None:
-    """Insert the chunks that are not there; `owner` is (workspace, tenant)."""
+    """Insert a manifest and those of its chunks that are not there.
+
+    `owner` is (workspace, tenant).
+    """
     workspace_id, tenant_id = owner
-    hashes = [chunk.hash for chunk in chunks]
-    present = await fetch_within(connection, _PRESENT, tenant_id, hashes)
+    hashes = [chunk.hash for chunk in manifest.chunks]
+    present = await fetch_within(
+        connection, _PRESENT, tenant_id, hashes, manifest.hash, workspace_id
+    )
     known = {row["chunk_hash"] for row in present}
-    new = [chunk for chunk in chunks if chunk.hash not in known]
+    new = [chunk for chunk in manifest.chunks if chunk.hash not in known]
     if not new:
         return
     await fetch_within(
@@ -56,9 +70,11 @@ async def insert_chunks(
 async def select_payloads(
     connection: AsyncConnection, tenant_id: UUID, hashes: Sequence[str]
 ) -> dict[str, bytes]:
-    """Return the payloads of these chunks, by hash; a missing chunk is missing."""
-    rows = await fetch_within(connection, _SELECT, tenant_id, list(hashes))
-    return {
-        row["chunk_hash"]: zstandard.decompress(row["entries"], max_output_size=LARGEST_PAYLOAD)
-        for row in rows
-    }
+    """Return the payloads of these chunks, by hash; a missing or altered chunk is missing."""
+    found = {}
+    for row in await fetch_within(connection, _SELECT, tenant_id, list(hashes)):
+        with suppress(zstandard.ZstdError):
+            payload = zstandard.decompress(row["entries"], max_output_size=LARGEST_PAYLOAD)
+            if chunk_hash(payload) == row["chunk_hash"]:
+                found[row["chunk_hash"]] = payload
+    return found

@@ -24,9 +24,10 @@ class SealedContent(NamedTuple):
 
 
 _MANIFESTS: Final = """
-SELECT resource_type, listing_complete, entry_count, manifest_hash, chunk_hashes, workspace_id,
-    tenant_id
-FROM set_manifests WHERE backup_set_id = $1 ORDER BY resource_type
+SELECT resource_type, listing_complete, entry_count, manifest_hash, workspace_id, tenant_id,
+    coalesce(manifests.chunk_hashes, '{}') AS chunk_hashes
+FROM set_manifests LEFT JOIN manifests USING (tenant_id, workspace_id, manifest_hash)
+WHERE backup_set_id = $1 ORDER BY resource_type
 """
 
 # A certificate is shown also without the key that it names, and whoever it says it belongs to.

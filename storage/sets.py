@@ -57,10 +57,10 @@ INSERT INTO backup_sets (
 _INSERT_MANIFESTS: Final = """
 INSERT INTO set_manifests (
     backup_set_id, resource_type, workspace_id, tenant_id, listing_complete, entry_count,
-    manifest_hash, chunk_hashes
+    manifest_hash
 )
 SELECT $1, resource_type, workspace_id, tenant_id, listing_complete, captured + unchanged,
-    manifest_hash, chunk_hashes
+    manifest_hash
 FROM operation_run_results WHERE operation_run_id = $2 AND manifest_hash IS NOT NULL
 """
 
@@ -83,12 +83,14 @@ ORDER BY sequence
 
 _MANIFESTS: Final = """
 SELECT manifest.resource_type, manifest.listing_complete, manifest.entry_count,
-    manifest.manifest_hash, manifest.chunk_hashes,
+    manifest.manifest_hash, coalesce(manifests.chunk_hashes, '{}') AS chunk_hashes,
     result.expected, result.captured, result.unchanged, result.skipped, result.failed,
     result.created, result.updated, result.deleted, result.not_captured, result.reason_code,
     result.reason_counts
 FROM set_manifests AS manifest
 JOIN backup_sets ON backup_sets.id = manifest.backup_set_id
+LEFT JOIN manifests
+    ON manifests.tenant_id = manifest.tenant_id AND manifests.manifest_hash = manifest.manifest_hash
 LEFT JOIN operation_run_results AS result
     ON result.operation_run_id = backup_sets.operation_run_id
     AND result.resource_type = manifest.resource_type

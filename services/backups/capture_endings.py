@@ -37,7 +37,7 @@ from services.backups.expected_objects import (
 from services.backups.held_losses import HELD, was_held_before
 from storage import captures as rows
 from storage import policies
-from storage.manifests import insert_chunks
+from storage.manifests import insert_manifest
 from storage.statements import Row
 
 INCONSISTENT = "listing_inconsistent"
@@ -272,7 +272,7 @@ async def _end(
     else:
         manifest = _manifest(result["resource_type"], entries)
     owner = (result["workspace_id"], result["tenant_id"])
-    await insert_chunks(connection, owner, manifest.chunks)
+    await insert_manifest(connection, owner, manifest)
     await rows.delete_steps(connection, *place)
     values = {
         "http_status": None,
@@ -281,7 +281,6 @@ async def _end(
         **asdict(counts),
         **ending,
         "manifest_hash": manifest.hash,
-        "chunk_hashes": [chunk.hash for chunk in manifest.chunks],
     }
     return await rows.close_result(connection, place, now, values)
 

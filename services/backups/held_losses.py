@@ -23,6 +23,10 @@ async def was_held_before(
     previous = await previous_listing(connection, *place)
     if previous is None or previous["reason_code"] != HELD:
         return False
-    payloads = await select_payloads(connection, place[0], previous["chunk_hashes"] or [])
+    chunks = previous["chunk_hashes"] or []
+    payloads = await select_payloads(connection, place[0], chunks)
+    if len(payloads) < len(set(chunks)):
+        # What that listing held is not known any more.
+        return False
     listed = {entry.object_id for payload in payloads.values() for entry in parse_chunk(payload)}
     return listed.isdisjoint(gone)

@@ -34,10 +34,9 @@ LARGEST_DOCUMENT: Final = 512 * 1024 * 1024
 class ContentMissingError(LookupError):
     """A version is known, but its document is not in the store, or does not open."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "the document of this version") -> None:
         super().__init__(
-            "the document of this version is not stored, or was altered: "
-            "`tenantops backup verify` tells which"
+            f"{what} is not stored, or was altered: `tenantops backup verify` tells which"
         )
 
 

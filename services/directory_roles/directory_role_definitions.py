@@ -44,7 +44,7 @@ from storage.directory_roles import (
     store_result,
     store_roles,
 )
-from storage.manifests import insert_chunks
+from storage.manifests import insert_manifest
 from storage.run_lookup import find_run
 from storage.runs import Owner, RunRecord
 from storage.statements import as_json
@@ -166,7 +166,8 @@ class DirectoryRoleDefinitionsService:
                 run.tenant_id,
                 cipher,
             )
-            await insert_chunks(connection, owned_by, listed.chunks if listed else ())
+            if listed is not None:
+                await insert_manifest(connection, owned_by, listed)
             stamp = (CANONICAL_RULES_VERSION, self._now())
             await hold_key(connection, cipher.key_id)
             await insert_contents(connection, owned_by, cipher.key_id, sealed, stamp)
@@ -313,5 +314,4 @@ def _result_values(
         now,
         as_json(dict(result.reason_counts)),
         listed.hash if listed else None,
-        [chunk.hash for chunk in listed.chunks] if listed else None,
     )

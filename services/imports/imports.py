@@ -27,7 +27,7 @@ from services.imports.folder_objects import MADE_UP, ExportedFolder, FoundObject
 from storage import sets
 from storage.contents import insert_contents, readable_hashes
 from storage.imports import ImportedSet, equal_import, insert_imported_set
-from storage.manifests import insert_chunks
+from storage.manifests import insert_manifest
 from storage.tenant_keys import hold_key
 
 __all__ = ["ImportReport", "ImportSourceError", "SetImporter"]
@@ -186,7 +186,7 @@ class SetImporter:
         ]
         async with self._engine.begin() as connection:
             for _, manifest in manifests:
-                await insert_chunks(connection, owner, manifest.chunks)
+                await insert_manifest(connection, owner, manifest)
             equal = await equal_import(connection, owner[1], [m.hash for _, m in manifests])
             new = await self._new_set(connection, owner, name, manifests)
             await insert_imported_set(connection, new, manifests)

@@ -21,6 +21,7 @@ from services.sets.backup_sets import (
     IMPORTED,
     BackupSet,
     BackupSets,
+    ManifestMissingError,
     SetType,
     is_read_whole,
     read_manifest,
@@ -102,7 +103,11 @@ class NameBooks:
         of_set: SetType,
         wanted: set[Reference],
     ) -> dict[Reference, NamedReference]:
-        entries = await read_manifest(connection, shown.tenant_id, of_set.chunk_hashes)
+        try:
+            entries = await read_manifest(connection, shown.tenant_id, of_set)
+        except ManifestMissingError:
+            # Names are a help; what is whole must come out of a damaged set.
+            return {}
         # Graph ignores the case of ids; references hold GUIDs in lower case.
         versions = {entry.object_id.lower(): entry.version_hash for entry in entries}
         held = {one: versions[one.external_id.lower()] for one in wanted

@@ -89,7 +89,7 @@ class ObjectReferences:
         async with self._engine.begin() as connection:
             shown, types = await self._sets.show_within(connection, workspace_id, set_id)
             of_set = _type_of(types, resource_type)
-            entries = await read_manifest(connection, shown.tenant_id, of_set.chunk_hashes)
+            entries = await read_manifest(connection, shown.tenant_id, of_set)
             version = dict(entries).get(object_id)
             if version is None:
                 raise BackupSetNotFoundError("the set has no such object")
@@ -118,7 +118,7 @@ class ObjectReferences:
         async with self._engine.begin() as connection:
             shown, types = await self._sets.show_within(connection, workspace_id, set_id)
             of_set = _type_of(types, resource_type)
-            entries = await read_manifest(connection, shown.tenant_id, of_set.chunk_hashes)
+            entries = await read_manifest(connection, shown.tenant_id, of_set)
             ids = [entry.object_id for entry in entries]
             return await _withheld(connection, shown, resource_type, ids)
 

@@ -28,6 +28,13 @@ IMPORTED: Final = "import"
 _DOCUMENTS_AT_A_TIME: Final = 100
 
 
+class ManifestMissingError(ContentMissingError):
+    """The list of a type's objects is not in the store, or is not what was written."""
+
+    def __init__(self, resource_type: str) -> None:
+        super().__init__(f"the list of the set's objects of type {resource_type}")
+
+
 class BackupSetNotFoundError(LookupError):
     """The workspace has no such set, or the set no such type or object."""
 
@@ -129,7 +136,7 @@ class BackupSets:
             of_set = next((t for t in types if t.resource_type == resource_type), None)
             if of_set is None:
                 raise BackupSetNotFoundError("the set has no such resource type")
-            entries = await read_manifest(connection, shown.tenant_id, of_set.chunk_hashes)
+            entries = await read_manifest(connection, shown.tenant_id, of_set)
             place = (workspace_id, shown.tenant_id, resource_type)
             if shown.origin == IMPORTED:
                 names = await self._names_in_documents(connection, place, entries)
@@ -140,7 +147,7 @@ class BackupSets:
     async def versions_of_type(self, shown: BackupSet, of_set: SetType) -> list[ManifestEntry]:
         """Return the objects of one type of a set by id, without names."""
         async with self._engine.connect() as connection:
-            return await read_manifest(connection, shown.tenant_id, of_set.chunk_hashes)
+            return await read_manifest(connection, shown.tenant_id, of_set)
 
     async def document(
         self, workspace_id: UUID, set_id: UUID, resource_type: str, object_id: str
@@ -152,8 +159,7 @@ class BackupSets:
         async with self._engine.begin() as connection:
             shown, types = await self.show_within(connection, workspace_id, set_id)
             of_set = next((t for t in types if t.resource_type == resource_type), None)
-            hashes = of_set.chunk_hashes if of_set else ()
-            entries = await read_manifest(connection, shown.tenant_id, hashes)
+            entries = await read_manifest(connection, shown.tenant_id, of_set) if of_set else ()
             wanted = next((e.version_hash for e in entries if e.object_id == object_id), None)
             if wanted is None:
                 raise BackupSetNotFoundError("the set has no such object")
@@ -236,8 +242,15 @@ def open_name(cipher: TenantCipher, tenant_id: UUID, resource_type: str, row: Ro
 
 
 async def read_manifest(
-    connection: AsyncConnection, tenant_id: UUID, chunk_hashes: Sequence[str]
+    connection: AsyncConnection, tenant_id: UUID, of_set: SetType
 ) -> list[ManifestEntry]:
-    """Return the entries of a manifest in order: ids and hashes, no bodies."""
-    payloads = await select_payloads(connection, tenant_id, chunk_hashes)
-    return [entry for name in chunk_hashes for entry in parse_chunk(payloads.get(name, b""))]
+    """Return the entries of a manifest in order: ids and hashes, no bodies.
+
+    Raises ManifestMissingError rather than to return a part of them.
+    """
+    payloads = await select_payloads(connection, tenant_id, of_set.chunk_hashes)
+    chunks = (payloads.get(name, b"") for name in of_set.chunk_hashes)
+    entries = [entry for chunk in chunks for entry in parse_chunk(chunk)]
+    if len(entries) != of_set.entry_count:
+        raise ManifestMissingError(of_set.resource_type)
+    return entries

@@ -99,7 +99,7 @@ class LiveComparison:
         async with self._engine.begin() as connection:
             owner = (shown.workspace_id, shown.tenant_id)
             cipher = await self._keys.cipher_within(connection, *owner)
-            held = await read_manifest(connection, shown.tenant_id, of_set.chunk_hashes)
+            held = await read_manifest(connection, shown.tenant_id, of_set)
         state = _TypeState(entry, dict(held), cipher, of_set.listing_complete)
         try:
             await self._read(client, shown, state)

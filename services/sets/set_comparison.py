@@ -195,8 +195,8 @@ async def _compare_type(
     if before is None or after is None:
         return TypeComparison(resource_type=key, is_comparable=False)
     tenant_id = pair[0].tenant_id
-    old = dict(await read_manifest(connection, tenant_id, before.chunk_hashes))
-    new = dict(await read_manifest(connection, tenant_id, after.chunk_hashes))
+    old = dict(await read_manifest(connection, tenant_id, before))
+    new = dict(await read_manifest(connection, tenant_id, after))
     differing = [
         ChangedObject(name, old[name], version)
         for name, version in new.items()

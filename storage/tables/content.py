@@ -181,9 +181,25 @@ set_manifests = Table(
     Column("listing_complete", Boolean, nullable=False),
     Column("entry_count", Integer, nullable=False),
     Column("manifest_hash", Text, nullable=False),
-    Column("chunk_hashes", ARRAY(Text), nullable=False),
+    ForeignKeyConstraint(
+        ["tenant_id", "manifest_hash"],
+        ["manifests.tenant_id", "manifests.manifest_hash"],
+        name="fk_set_manifests_manifests",
+    ),
     tenant_owner(),
     Index("ix_set_manifests_tenant_id_resource_type", "tenant_id", "resource_type"),
+)
+
+# The list of a manifest's chunks, stored once however many sets have it (decision 0010).
+manifests = Table(
+    "manifests",
+    metadata,
+    tenant_column(),
+    Column("manifest_hash", Text, nullable=False),
+    workspace_column(),
+    Column("chunk_hashes", ARRAY(Text), nullable=False),
+    PrimaryKeyConstraint("tenant_id", "manifest_hash"),
+    tenant_owner(),
 )
 
 manifest_chunks = Table(

@@ -207,7 +207,6 @@ operation_run_results = Table(
     Column("listed", Integer, nullable=False, server_default=text("0")),
     Column("probed", Integer, nullable=False, server_default=text("0")),
     Column("manifest_hash", Text),
-    Column("chunk_hashes", ARRAY(Text)),
     moment("next_attempt_at"),
     moment("updated_at", nullable=False, default_now=True),
     tenant_owner(),

@@ -3,16 +3,16 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from domain.manifests import (
-    LARGEST_CHUNK,
     InvalidManifestEntryError,
     Manifest,
     TypeManifest,
     build_manifest,
     chunk_hash,
+    chunk_size,
     parse_chunk,
     set_hash,
 )
@@ -35,7 +35,14 @@ def test_manifest_holds_every_entry_once_in_order() -> None:
     rows = [row for chunk in manifest(ids).chunks for row in parse_chunk(chunk.payload)]
     assert [row.object_id for row in rows] == sorted(ids)
     assert rows[0].version_hash == "hash-of-object-0"
-    assert all(chunk.entry_count <= LARGEST_CHUNK for chunk in manifest(ids).chunks)
+    assert all(chunk.entry_count <= 2 * chunk_size(5_000) for chunk in manifest(ids).chunks)
+
+
+@pytest.mark.parametrize(
+    ("entries", "size"), [(0, 16), (1_000, 16), (4_095, 16), (4_096, 32), (150_000, 128)]
+)
+def test_chunks_grow_with_the_root_of_their_number(entries: int, size: int) -> None:
+    assert chunk_size(entries) == size
 
 
 @settings(max_examples=30)
@@ -51,6 +58,8 @@ def test_manifest_does_not_depend_on_the_order_of_entries(
 @given(st.integers(0, 2**32), st.integers(1, 6_000))
 @settings(max_examples=30, deadline=None)
 def test_manifest_with_one_more_object_shares_all_but_two_chunks(seed: int, size: int) -> None:
+    # A size at which chunks grow makes all of them anew.
+    assume(chunk_size(size) == chunk_size(size - 1))
     chance = random.Random(seed)
     ids = [f"{chance.getrandbits(64):x}-{number}" for number in range(size)]
     before, after = manifest(ids[1:]), manifest(ids)

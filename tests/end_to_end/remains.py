@@ -18,7 +18,7 @@ from tests.end_to_end.stored import objects_of, results_of, select
 OWN = frozenset(
     {
         *("operation_run_id", "workspace_id", "tenant_id", "updated_at"),
-        *("listing_started_at", "listing_ended_at", "manifest_hash", "chunk_hashes"),
+        *("listing_started_at", "listing_ended_at", "manifest_hash"),
     }
 )
 

@@ -49,7 +49,10 @@ def set_of(run: RunRecord) -> UUID:
 async def objects_of(product: Product, run: RunRecord) -> dict[str, dict[str, str]]:
     """Return object id → version hash of each resource type of the set of a run."""
     manifests = await select(
-        product, "SELECT * FROM set_manifests WHERE backup_set_id = :set", set=set_of(run)
+        product,
+        "SELECT * FROM set_manifests JOIN manifests USING (tenant_id, manifest_hash) "
+        "WHERE backup_set_id = :set",
+        set=set_of(run),
     )
     found = {}
     for manifest in manifests:

@@ -5,7 +5,7 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.backups.captures import FailedObject
-from services.sets.backup_sets import BackupSetNotFoundError, BackupSets
+from services.sets.backup_sets import BackupSetNotFoundError, BackupSets, ManifestMissingError
 from services.sets.set_comparison import SetComparison
 from tests.services.capture_runs import FILTER, Backup, Item, Tenant, add_tenant, item, items
 from tests.services.content_rows import tenant_keys
@@ -194,3 +194,52 @@ async def test_incomplete_type_is_not_comparable(tenant: Tenant, comparison: Set
     assert not compared.is_comparable
     assert (compared.added, compared.removed, compared.uncertain) == ((), (), ())
     assert [changed.object_id for changed in compared.changed] == ["object-00004"]
+
+
+DAMAGES = {
+    "a lost chunk": "DELETE FROM manifest_chunks",
+    "an altered chunk": (
+        "UPDATE manifest_chunks SET entries = set_byte(entries, 9, get_byte(entries, 9) # 1)"
+    ),
+    "another chunk": (
+        "UPDATE manifest_chunks SET entries = other.entries FROM manifest_chunks AS other "
+        "WHERE manifest_chunks.chunk_hash < other.chunk_hash"
+    ),
+    "a lost list": "DELETE FROM manifests",
+    "a shorter list": "UPDATE manifests SET chunk_hashes = chunk_hashes[2:]",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+async def test_damaged_list_of_objects_is_refused_and_not_shortened(
+    tenant: Tenant, sets: BackupSets, comparison: SetComparison, damage: str
+) -> None:
+    _, older = await back_up(tenant, items(60))
+    _, newer = await back_up(tenant, items(61))
+    async with tenant.engine.begin() as connection:
+        await connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        assert (await connection.exec_driver_sql(damage)).rowcount
+    workspace = tenant.tenancy.workspace_id
+    with pytest.raises(ManifestMissingError, match=FILTER):
+        await sets.entries(workspace, newer, FILTER)
+    with pytest.raises(ManifestMissingError):
+        await comparison.compare(workspace, older, newer)
+
+
+async def test_lost_chunk_comes_back_with_the_next_backup(tenant: Tenant, sets: BackupSets) -> None:
+    _, first = await back_up(tenant, items(60))
+    async with tenant.engine.begin() as connection:
+        await connection.exec_driver_sql("DELETE FROM manifest_chunks")
+    await back_up(tenant, items(60))
+    assert len(await sets.entries(tenant.tenancy.workspace_id, first, FILTER)) == 60
+
+
+async def test_manifest_of_equal_sets_is_stored_once(tenant: Tenant) -> None:
+    for _ in range(3):
+        await back_up(tenant, items(60))
+    async with tenant.engine.begin() as connection:
+        listed = await connection.exec_driver_sql("SELECT chunk_hashes FROM manifests")
+        chunks = await connection.exec_driver_sql("SELECT chunk_hash FROM manifest_chunks")
+        (names,) = [row.chunk_hashes for row in listed]
+        assert len(names) > 1
+        assert sorted(names) == sorted(row.chunk_hash for row in chunks)

@@ -50,6 +50,44 @@ async def test_downgrade_leaves_nothing_and_upgrade_comes_back(empty_database_ur
     await engine.dispose()
 
 
+LISTS = """
+    SELECT resource_type, manifests.chunk_hashes
+    FROM set_manifests JOIN manifests USING (tenant_id, manifest_hash) ORDER BY resource_type
+"""
+OLD_LISTS = "SELECT resource_type, chunk_hashes FROM set_manifests ORDER BY resource_type"
+
+
+async def test_lists_of_manifests_move_to_their_table_and_back(empty_database_url: str) -> None:
+    await migrate.upgrade(empty_database_url, "0003")
+    engine = create_engine(empty_database_url, pool_size=1)
+    async with engine.begin() as connection:
+        # The rows around them are of no matter here.
+        await connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        await connection.exec_driver_sql("""
+            INSERT INTO set_manifests (backup_set_id, resource_type, workspace_id, tenant_id,
+                listing_complete, entry_count, manifest_hash, chunk_hashes)
+            SELECT gen_random_uuid(), kind, md5('w')::uuid, md5('t')::uuid, true, 1, hash, chunks
+            FROM (VALUES ('a', 'x', ARRAY['1', '2']), ('b', 'x', ARRAY['1', '2']),
+                ('c', 'y', '{}'::text[])) AS old (kind, hash, chunks)
+        """)
+        before = (await connection.exec_driver_sql(OLD_LISTS)).all()
+        # Whose rows they are is checked when they move.
+        await connection.exec_driver_sql(
+            "INSERT INTO workspaces (id, name) VALUES (md5('w')::uuid, 'w')"
+        )
+        await connection.exec_driver_sql(
+            "INSERT INTO tenants (id, workspace_id, entra_tenant_id, name) "
+            "VALUES (md5('t')::uuid, md5('w')::uuid, md5('e')::uuid, 't')"
+        )
+    await migrate.upgrade(empty_database_url)
+    async with engine.connect() as connection:
+        assert (await connection.exec_driver_sql(LISTS)).all() == before
+    await migrate.downgrade(empty_database_url, "0003")
+    async with engine.connect() as connection:
+        assert (await connection.exec_driver_sql(OLD_LISTS)).all() == before
+    await engine.dispose()
+
+
 async def test_current_of_an_empty_database_is_none(empty_database_url: str) -> None:
     assert await migrate.current(empty_database_url) is None
 

@@ -1,6 +1,7 @@
 """Certificates, references of contents, change events, imported sets, rotation (decision 0005).
 
-And request budgets as sliding windows (decision 0009): what they hold is of the last seconds.
+And request budgets as sliding windows (decision 0009): what they hold is of the last seconds. And
+manifests that are stored once (decision 0010).
 """
 
 from typing import Any
@@ -22,6 +23,7 @@ def upgrade() -> None:
     _create_content_references()
     _create_certificates()
     _create_change_events()
+    _create_manifests()
     _replace_budgets(
         ("tokens", "rate", "capacity", "refilled_at"),
         sa.Column("slot", sa.BigInteger(), nullable=False),
@@ -40,6 +42,7 @@ def downgrade() -> None:
         sa.Column("capacity", sa.Double(), nullable=False),
         sa.Column("refilled_at", sa.DateTime(timezone=True), nullable=False),
     )
+    _drop_manifests()
     for table in (
         "change_event_sources",
         "change_events",
@@ -236,3 +239,44 @@ def _create_change_events() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "source"),
         sa.CheckConstraint("source IN ('intune', 'directory')", name="source"),
     )
+
+
+_WITH_CHUNKS = ("set_manifests", "operation_run_results")
+
+
+def _create_manifests() -> None:
+    op.create_table(
+        "manifests",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("manifest_hash", sa.Text(), nullable=False),
+        sa.Column("chunk_hashes", sa.ARRAY(sa.Text()), nullable=False),
+        *_owned(),
+        sa.PrimaryKeyConstraint("tenant_id", "manifest_hash"),
+    )
+    for table in _WITH_CHUNKS:
+        op.execute(
+            "INSERT INTO manifests (tenant_id, manifest_hash, workspace_id, chunk_hashes) "  # noqa: S608 - the tables above
+            f"SELECT tenant_id, manifest_hash, workspace_id, chunk_hashes FROM {table} "
+            "WHERE manifest_hash IS NOT NULL ON CONFLICT DO NOTHING"
+        )
+        op.drop_column(table, "chunk_hashes")
+    op.create_foreign_key(
+        "fk_set_manifests_manifests",
+        "set_manifests",
+        "manifests",
+        ["tenant_id", "manifest_hash"],
+        ["tenant_id", "manifest_hash"],
+    )
+
+
+def _drop_manifests() -> None:
+    op.drop_constraint("fk_set_manifests_manifests", "set_manifests", type_="foreignkey")
+    for table in _WITH_CHUNKS:
+        op.add_column(table, sa.Column("chunk_hashes", sa.ARRAY(sa.Text())))
+        op.execute(
+            f"UPDATE {table} SET chunk_hashes = manifests.chunk_hashes FROM manifests "  # noqa: S608 - the tables above
+            f"WHERE manifests.tenant_id = {table}.tenant_id "
+            f"AND manifests.manifest_hash = {table}.manifest_hash"
+        )
+    op.alter_column("set_manifests", "chunk_hashes", nullable=False)
+    op.drop_table("manifests")

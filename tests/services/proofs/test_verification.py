@@ -24,7 +24,12 @@ VICTIM = "object-00003"
 SECOND_SET = "(SELECT id FROM backup_sets WHERE tenant_id = '$T' AND sequence = 2)"
 SECOND_CHUNK = (
     "tenant_id = '$T' AND chunk_hash = "
-    f"(SELECT chunk_hashes[1] FROM set_manifests WHERE backup_set_id = {SECOND_SET})"
+    "(SELECT chunk_hashes[1] FROM set_manifests JOIN manifests USING (tenant_id, manifest_hash) "
+    f"WHERE backup_set_id = {SECOND_SET})"
+)
+SECOND_MANIFEST = (
+    "tenant_id = '$T' AND manifest_hash = "
+    f"(SELECT manifest_hash FROM set_manifests WHERE backup_set_id = {SECOND_SET})"
 )
 
 VICTIM_ROW = f"tenant_id = '$T' AND external_id = '{VICTIM}'"
@@ -122,6 +127,18 @@ NAMED = {
     "a deleted chunk": (
         f"DELETE FROM manifest_chunks WHERE {SECOND_CHUNK}",
         {(K.CHUNK_MISSING, (2,), None)},
+    ),
+    "another list of chunks": (
+        f"UPDATE manifests SET chunk_hashes = ARRAY['x'] WHERE {SECOND_MANIFEST}",
+        {(K.MANIFEST_ALTERED, (2,), None), (K.CHUNK_MISSING, (2,), None)},
+    ),
+    "a deleted list of chunks": (
+        f"DELETE FROM manifests WHERE {SECOND_MANIFEST}",
+        {(K.MANIFEST_ALTERED, (2,), None)},
+    ),
+    "a list of chunks of another workspace": (
+        f"UPDATE manifests SET workspace_id = gen_random_uuid() WHERE {SECOND_MANIFEST}",
+        {(K.MANIFEST_ALTERED, (2,), None)},
     ),
     "another hash in a manifest": (
         f"UPDATE set_manifests SET manifest_hash = 'x' WHERE backup_set_id = {SECOND_SET}",
