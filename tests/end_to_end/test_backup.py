@@ -48,6 +48,7 @@ async def test_backup_of_a_small_tenant_holds_exactly_its_objects(shared_product
     assert run.summary_counts["total"] == sum(map(len, expected.values())) > 150
 
 
+@pytest.mark.long
 async def test_backup_of_an_unchanged_tenant_names_no_change(shared_product: Product) -> None:
     first = await shared_product.backup()
     before = await select(shared_product, CONTENT_ROWS)
@@ -166,9 +167,8 @@ def change_any_secret(graph: GraphService) -> tuple[str, str]:
     raise AssertionError("no object has a secret")
 
 
-@pytest.mark.parametrize(
-    "profile", [Profile.S, pytest.param(Profile.M, marks=pytest.mark.long)], ids=str
-)
+@pytest.mark.long
+@pytest.mark.parametrize("profile", [Profile.S, Profile.M], ids=str)
 async def test_unchanged_backup_writes_rows_by_the_number_of_types(
     run_product: Run, profile: Profile
 ) -> None:

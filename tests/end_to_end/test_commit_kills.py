@@ -127,7 +127,9 @@ async def assert_nothing_stays(product: Product) -> None:
     assert (report.problems, report.certificate_count) == ((), sets)
 
 
-@pytest.mark.parametrize("type_", STARTABLE)
+@pytest.mark.parametrize(
+    "type_", [STARTABLE[0], *(pytest.param(t, marks=pytest.mark.long) for t in STARTABLE[1:])]
+)
 async def test_start_that_died_after_its_commit_is_finished_by_the_same_call(
     product: Product, type_: OperationType
 ) -> None:

@@ -20,6 +20,8 @@ from tests.end_to_end.product import Product
 from tests.end_to_end.stored import Row, changes_of, objects_of, results_of, tombstones_of
 from tests.end_to_end.truth import GROUPS, PLACES, ids_of, path_of, referred_groups
 
+pytestmark = pytest.mark.long
+
 # Enough for every type read well, on a slow machine; lasting faults that may pass take all of it.
 DEADLINE = "20s"
 # So patient is a client in these tests: seconds where the product takes minutes.
@@ -79,8 +81,6 @@ PASSING: dict[str, Fault] = {
     "token refused once": {"kind": "unauthorized"},
     "slow once": {"kind": "delay", "delay_s": 0.5},
 }
-# What a visitor's run has time for; the others are long.
-USUAL = {"permission refused by Intune"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -113,11 +113,6 @@ def strike(product: Product, values: Fault, **more: Any) -> None:
         product.graph.control.add_fault(path=f"{path}*", **values, **more)
 
 
-def marked(names: dict[str, Any]) -> list[Any]:
-    marks = {False: [pytest.mark.long], True: []}
-    return [pytest.param(name, marks=marks[name in USUAL], id=name) for name in names]
-
-
 async def faulty_results(product: Product) -> tuple[str, dict[str, Row]]:
     """Back up under the faults, lift them; nothing may have been changed or called deleted."""
     buried = await tombstones_of(product)
@@ -139,7 +134,7 @@ async def assert_nothing_lost(product: Product) -> None:
     assert set(stored["group"]) == referred_groups(product.graph)
 
 
-@pytest.mark.parametrize("name", marked(LASTING))
+@pytest.mark.parametrize("name", LASTING)
 async def test_fault_that_lasts_is_named_for_every_type_and_loses_nothing(
     settled: Product, name: str
 ) -> None:
@@ -163,7 +158,6 @@ async def test_fault_that_lasts_is_named_for_every_type_and_loses_nothing(
     await assert_nothing_lost(settled)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", PASSING)
 async def test_fault_that_passes_leaves_no_trace_in_any_type(settled: Product, name: str) -> None:
     strike(settled, PASSING[name], times=1)

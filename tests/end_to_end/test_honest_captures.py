@@ -147,6 +147,7 @@ async def backup_with_right(product: Product, *, is_granted: bool) -> RunRecord:
     return await product.backup("deviceConfiguration")
 
 
+@pytest.mark.long
 async def test_right_to_read_encrypted_values_changes_nothing_by_coming_and_going(
     shared_product: Product,
 ) -> None:
@@ -175,6 +176,7 @@ async def compared_types(
     return {entry.resource_type: entry for entry in types}
 
 
+@pytest.mark.long
 async def test_secret_that_changed_while_it_could_not_be_read_is_updated(
     shared_product: Product,
 ) -> None:

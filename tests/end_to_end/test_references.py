@@ -319,6 +319,7 @@ async def test_backup_of_types_without_groups_reads_none(shared_product: Product
     assert set(await results_of(shared_product, run)) == {"filter", "namedLocation"}
 
 
+@pytest.mark.long
 async def test_group_that_was_deleted_while_nothing_referred_to_it_is_known_gone_when_it_is_again(
     shared_product: Product,
 ) -> None:
@@ -338,6 +339,7 @@ async def test_group_that_was_deleted_while_nothing_referred_to_it_is_known_gone
     assert (run.outcome, set((await objects_of(product, run))["group"])) == ("succeeded", {one})
 
 
+@pytest.mark.long
 async def test_group_that_comes_back_after_its_deletion_is_in_the_set_again(
     shared_product: Product,
 ) -> None:

@@ -22,7 +22,8 @@ KEYS = ("created", "updated", "unchanged", "deleted", "failed")
 
 @pytest_asyncio.fixture(
     params=[
-        "generated roles",
+        # The real ones show the same, and more.
+        pytest.param("generated roles", marks=[pytest.mark.long] if REAL_ROLES.exists() else []),
         pytest.param(
             "real roles",
             marks=pytest.mark.skipif(not REAL_ROLES.exists(), reason="../shared is not here"),

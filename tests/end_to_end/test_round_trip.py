@@ -141,6 +141,7 @@ def visible(key: str, document: Document) -> Document:
     return shown
 
 
+@pytest.mark.long
 async def test_generated_tenant_comes_out_of_a_backup_as_it_is(
     run_product: Run, tmp_path: Path
 ) -> None:

@@ -150,6 +150,7 @@ async def test_slot_that_meets_a_backup_of_its_schedule_is_skipped_with_a_run(
     assert skipped.started_at is None
 
 
+@pytest.mark.long
 async def test_two_slots_at_once_are_one_backup_and_one_overlap(product: Product) -> None:
     schedule_id = await add_schedule(product)
     slot = await last_slot(product, schedule_id)
@@ -172,6 +173,7 @@ async def test_two_slots_at_once_are_one_backup_and_one_overlap(product: Product
     await eventually(ended, seconds=30)
 
 
+@pytest.mark.long
 async def test_skipped_slot_stays_skipped_after_the_backup_ended(product: Product) -> None:
     schedule_id = await add_schedule(product)
     slot = await last_slot(product, schedule_id)

@@ -17,6 +17,7 @@ from devstack.postgres import EmbeddedPostgres
 from storage.engine import create_engine
 from storage.run_queries import ListConditions, list_query, prefix_query
 
+pytestmark = pytest.mark.long
 COUNT = 100_000
 START = datetime(2026, 11, 1, tzinfo=UTC)
 WORKSPACE = UUID("00000000-0000-7000-8000-000000000001")
