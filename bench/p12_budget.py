@@ -142,9 +142,9 @@ def conclude(finding: Finding) -> None:
         "The hub does not exist yet; workers, which share the budget in the same way, are two.",
         (
             "No window of 20 s ever holds more than the share, also when blocks that both workers "
-            "leased meet at its edge: a block may be used for up to half a second after it was "
-            "leased, and leases are counted in slots of half a second, so what was leased is free "
-            "again up to a second later; that costs a few per cent of the rate (see "
+            "leased meet at its edge: a block may be used for up to a quarter of a second after it "
+            "was leased, and leases are counted in slots of a quarter of a second, so what was "
+            "leased is free again up to half a second later; that costs a few per cent (see "
             "`services/connections/graph_budgets.py`)."
         ),
         (

@@ -14,7 +14,7 @@ from typing import Any
 from domain.references import references_of
 from domain.resource_types.registry import backup_types
 from domain.resource_types.shape import ResourceType
-from graph.budgets import BudgetKey, Lease, LeasingBudgets
+from graph.budgets import BudgetKey, Lease, LeasingBudgets, Unused
 from graph.client import GraphClient
 from graph.clouds import custom_endpoint
 from graph.credentials import AppIdentity, ClientSecret, open_credential
@@ -26,7 +26,7 @@ from services.backups.lane_reading import TYPES_AT_ONCE
 LEASE_SECONDS = 60.0
 
 
-async def lease(_key: BudgetKey, wanted: int) -> Lease:
+async def lease(_key: BudgetKey, wanted: int, _unused: Unused) -> Lease:
     """Grant whatever is asked for."""
     return Lease(wanted, LEASE_SECONDS, 0.0)
 

@@ -168,14 +168,24 @@ class Lease:
     """Answer of a lease function.
 
     granted: units to use within `valid_seconds`; 0 means none before `retry_after` seconds.
+    slot: where the place they are leased from counts them.
     """
 
     granted: int
     valid_seconds: float
     retry_after: float = 0.0
+    slot: int = 0
 
 
-LeaseFunction = Callable[[BudgetKey, int], Awaitable[Lease]]
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """Units of an earlier lease that nobody will use, and the slot where they are counted."""
+
+    units: int = 0
+    slot: int = 0
+
+
+LeaseFunction = Callable[[BudgetKey, int, Unused], Awaitable[Lease]]
 ReportFunction = Callable[[BudgetKey, float], Awaitable[None]]
 
 
@@ -185,6 +195,7 @@ class _Block:
 
     units: int = 0
     granted: int = 0
+    slot: int = 0
     valid_until: float = 0.0
     waiting: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -193,9 +204,10 @@ class _Block:
 class LeasingBudgets:
     """Budgets shared by processes: blocks leased from `lease`, used up here.
 
-    `lease(key, wanted)` is called by one request at a time for each key: for the units that all
-    waiting requests want, or as many as the last block's time used, doubled if it did not last.
-    What a block does not use in its time is lost. `report` passes Graph's 429 on.
+    `lease(key, wanted, unused)` is called by one request at a time for each key: for the units that
+    all waiting requests want, or as many as the last block's time used, doubled if it did not last.
+    What a block does not use in its time is given back with the next lease. `report` passes Graph's
+    429 on.
     """
 
     def __init__(
@@ -246,11 +258,13 @@ class LeasingBudgets:
         await asyncio.sleep(0)
         while True:
             wanted = max(block.waiting, self._expected(block), 1)
+            unused = Unused(block.units, block.slot)
             block.units = block.granted = 0
-            lease = await self._lease(key, wanted)
+            lease = await self._lease(key, wanted, unused)
             now = self._pacing.monotonic()
             if lease.granted > 0:
                 block.units = block.granted = lease.granted
+                block.slot = lease.slot
                 block.valid_until = now + lease.valid_seconds
                 return
             if now + lease.retry_after > deadline:

@@ -47,14 +47,24 @@ class WindowShape:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Units that were leased, or the seconds after which to ask again."""
+    """Units that were leased in a slot, or the seconds after which to ask again."""
 
     granted: int
     retry_after: float
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Units that were leased in a slot and will not be used."""
+
+    units: int
+    slot: int
 
 
 # `clock_timestamp` is read after the row is locked: waiting must not make units. Slots that cannot
 # be compared (of another length, or far ahead after a clock was set back) count as taken just now.
+# What is given back leaves the slot that it was taken in, if that still counts.
 _TAKE: Final = """
 WITH locked AS (
     SELECT * FROM graph_budgets
@@ -72,12 +82,18 @@ WITH locked AS (
         CASE WHEN slot_seconds = $6 AND present > slot - $7 THEN greatest(present, slot)
             ELSE present END AS new_slot
     FROM aged
-), held AS (
-    SELECT placed.*, CASE
+), aligned AS (
+    SELECT placed.*, greatest(0, least(new_slot - $14::bigint + 1, $7 + 1))::int AS place, CASE
         WHEN is_comparable
             THEN (array_fill(0, ARRAY[least(new_slot - slot, $7)::int]) || taken)[1:$7]
-        ELSE ARRAY[(SELECT sum(units) FROM unnest(taken) AS units)::int] END AS used
+        ELSE ARRAY[(SELECT sum(units) FROM unnest(taken) AS units)::int] END AS counted
     FROM placed
+), held AS (
+    SELECT aligned.*, CASE
+        WHEN $13::int > 0 AND is_comparable AND place BETWEEN 1 AND cardinality(counted)
+            THEN counted[1:place - 1] || greatest(counted[place] - $13, 0) || counted[place + 1:]
+        ELSE counted END AS used
+    FROM aligned
 ), bounded AS (
     SELECT held.*, bounds.lengths, bounds.most,
         -- Blocks below a quarter of a second's worth would cost a statement for every request.
@@ -103,15 +119,15 @@ WITH locked AS (
         slot = new_slot, slot_seconds = $6, pace = new_pace, paced_at = moment,
         taken = (decided.used[1] + decided.granted) || decided.used[2:],
         -- Less than one unit a window: the windows are stretched instead.
-        blocked_until = CASE WHEN $12::int * new_pace < 1
+        blocked_until = CASE WHEN decided.granted > 0 AND $12::int * new_pace < 1
             THEN moment + make_interval(secs => $12 / ($11 * new_pace))
             ELSE budget.blocked_until END
     FROM decided
-    WHERE decided.granted > 0
+    WHERE (decided.granted > 0 OR $13 > 0)
         AND budget.app_id = decided.app_id AND budget.entra_tenant_id = decided.entra_tenant_id
         AND budget.service_area = decided.service_area AND budget.kind = decided.kind
 )
-SELECT granted, CASE WHEN granted > 0 THEN 0::float8 ELSE greatest(
+SELECT granted, new_slot AS slot, CASE WHEN granted > 0 THEN 0::float8 ELSE greatest(
     0.001,
     extract(epoch FROM blocked_until - moment)::float8,
     CASE WHEN free < least_block THEN (
@@ -165,9 +181,9 @@ WHERE budget.app_id = judged.app_id AND budget.entra_tenant_id = judged.entra_te
 
 
 async def take_units(
-    engine: AsyncEngine, key: WindowKey, shape: WindowShape, wanted: int
+    engine: AsyncEngine, key: WindowKey, shape: WindowShape, wanted: int, returned: Returned
 ) -> Taken | None:
-    """Lease up to `wanted` units; None if the budget was never opened."""
+    """Take `returned` back and lease up to `wanted` units; None if it was never opened."""
     rows = await fetch_alone(
         engine,
         _TAKE,
@@ -180,6 +196,8 @@ async def take_units(
         shape.recovery,
         shape.rate,
         shape.most[-1],
+        returned.units,
+        returned.slot,
     )
     return Taken(**rows[0]) if rows else None
 

@@ -12,9 +12,10 @@ from math import ceil
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.resource_types.shape import ServiceArea
-from graph.budgets import BudgetKey, Lease, LeasingBudgets, limit_of
+from graph.budgets import BudgetKey, Lease, LeasingBudgets, Unused, limit_of
 from graph.request_costs import AreaLimit
 from storage.graph_budgets import (
+    Returned,
     WindowKey,
     WindowShape,
     close_window,
@@ -25,16 +26,17 @@ from storage.graph_budgets import (
 _LONGEST_VALIDITY = 1.0
 # A first request may be that much longer on its way than the next: it opens the connection.
 _NETWORK_SECONDS = 0.25
-_SLOTS = 40
+_SLOTS = 80
 # How much of a window's units may go within the first parts of it. The last step is what lets a
 # large backup go on at a steady pace: no wait is longer than a quarter of the window.
-_BOUNDS = ((0.25, 0.85), (0.5, 0.9), (0.75, 0.95), (1.0, 1.0))
+_BOUNDS = ((0.25, 0.9), (0.5, 0.95), (0.75, 0.975), (1.0, 1.0))
 _HALVING_PAUSE = 2.0
 _RECOVERY = 120.0
 _SLOWEST = 1 / 64
 # Microsoft counts these requests of a tenant whatever app sends them (api.md d.2).
 _SHARED_BY_ALL_APPS = frozenset({ServiceArea.CONDITIONAL_ACCESS})
 _ANY_APP = "*"
+_NOTHING = Unused()
 
 
 class GraphBudgets:
@@ -49,19 +51,23 @@ class GraphBudgets:
         self._share = share
         self._scale = scale
 
-    async def lease(self, key: BudgetKey, wanted: int) -> Lease:
-        """Take a block of up to `wanted` requests, valid for at most a second."""
+    async def lease(self, key: BudgetKey, wanted: int, unused: Unused = _NOTHING) -> Lease:
+        """Take a block of up to `wanted` requests, valid for at most a second.
+
+        `unused`: what is left of an earlier block, and was not sent: it is free again.
+        """
         limit = self._limit(key)
         shape = window_shape(limit, self._share)
         window = _window_key(key)
+        returned = Returned(unused.units, unused.slot)
         began = time.monotonic()
-        taken = await take_units(self._engine, window, shape, wanted)
+        taken = await take_units(self._engine, window, shape, wanted, returned)
         while taken is None:
             await open_window(self._engine, window, shape)
-            taken = await take_units(self._engine, window, shape, wanted)
+            taken = await take_units(self._engine, window, shape, wanted, returned)
         # The block is valid from when it was taken, not from when the answer arrived.
         left = block_validity(limit, self._share) - (time.monotonic() - began)
-        return Lease(taken.granted, max(left, 0.0), taken.retry_after)
+        return Lease(taken.granted, max(left, 0.0), taken.retry_after, taken.slot)
 
     async def report(self, key: BudgetKey, retry_after: float) -> None:
         """Note that Graph answered 429: every process waits, and fewer requests fit a window."""

@@ -12,6 +12,7 @@ from graph.budgets import (
     LeaseFunction,
     LeasingBudgets,
     LocalBudgets,
+    Unused,
     limit_of,
 )
 from graph.errors import GraphThrottledError
@@ -109,15 +110,17 @@ class SharedPlace:
         self.per_second = per_second
         self.granted: dict[int, int] = {}
         self.asked: list[int] = []
+        self.given_back: list[Unused] = []
 
-    async def lease(self, key: BudgetKey, wanted: int) -> Lease:
+    async def lease(self, key: BudgetKey, wanted: int, unused: Unused) -> Lease:
         await asyncio.sleep(0)
         self.asked.append(wanted)
+        self.given_back.append(unused)
         second = int(self.clock.seconds)
         free = self.per_second - self.granted.get(second, 0)
         units = min(wanted, free, self.per_second // 2)
         self.granted[second] = self.granted.get(second, 0) + units
-        return Lease(units, 1.0, retry_after=second + 1 - self.clock.seconds)
+        return Lease(units, 1.0, retry_after=second + 1 - self.clock.seconds, slot=second)
 
 
 async def test_two_consumers_share_what_one_place_leases() -> None:
@@ -168,10 +171,10 @@ async def test_cancelled_requests_leave_the_queue_and_are_not_leased_for() -> No
     place = SharedPlace(FakeClock(), per_second=100)
     asked, held = asyncio.Event(), asyncio.Event()
 
-    async def lease(key: BudgetKey, wanted: int) -> Lease:
+    async def lease(key: BudgetKey, wanted: int, unused: Unused) -> Lease:
         asked.set()
         await held.wait()
-        return await place.lease(key, wanted)
+        return await place.lease(key, wanted, unused)
 
     source = LeasingBudgets(lease)
     tasks = [asyncio.create_task(source.acquire(KEY, 5)) for _ in range(8)]
@@ -194,14 +197,17 @@ async def test_waiting_requests_are_leased_for_together() -> None:
     assert len(place.asked) == 1
 
 
-async def test_block_is_lost_after_its_time() -> None:
+async def test_block_is_given_back_after_its_time() -> None:
     clock = FakeClock()
     place = SharedPlace(clock, per_second=100)
     source = LeasingBudgets(place.lease, pacing=clock.pacing())
-    await asyncio.gather(source.acquire(KEY, 1), source.acquire(KEY, 1))
+    clock.seconds += 3
+    for _ in range(4):
+        # Leased are 1, 2 and 4.
+        await source.acquire(KEY, 1)
     clock.seconds += 1.5
     await source.acquire(KEY, 1)
-    assert len(place.asked) == 2
+    assert place.given_back == [Unused(), Unused(0, 3), Unused(0, 3), Unused(3, 3)]
 
 
 async def test_steady_demand_is_leased_for_in_growing_blocks() -> None:
@@ -248,7 +254,7 @@ async def test_throttling_is_passed_on_and_ends_the_block() -> None:
 
 
 def refusing(retry_after: float) -> LeaseFunction:
-    async def lease(_key: BudgetKey, _wanted: int) -> Lease:
+    async def lease(_key: BudgetKey, _wanted: int, _unused: Unused) -> Lease:
         await asyncio.sleep(0)
         return Lease(0, 0.0, retry_after)
 

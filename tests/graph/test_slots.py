@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from domain.resource_types.shape import ServiceArea
-from graph.budgets import BudgetKey, Lease, LeasingBudgets, LocalBudgets
+from graph.budgets import BudgetKey, Lease, LeasingBudgets, LocalBudgets, Unused
 from graph.client import GraphClient
 from graph.clouds import GraphEndpoint
 from graph.paging import JsonObject
@@ -32,7 +32,7 @@ class Bucket:
         self.units = float(self.largest)
         self.filled_at = time.monotonic()
 
-    async def lease(self, _key: BudgetKey, wanted: int) -> Lease:
+    async def lease(self, _key: BudgetKey, wanted: int, _unused: Unused) -> Lease:
         await asyncio.sleep(0)
         now = time.monotonic()
         grown = self.units + (now - self.filled_at) * self.per_second
