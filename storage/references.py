@@ -41,35 +41,18 @@ ORDER BY new.version_hash, new.kind, new.external_id
 ON CONFLICT DO NOTHING
 """
 
-# The versions first, as a set of their own: without fresh statistics, as in a first backup, a join
-# would look every object up anew for every reference.
+# Object by object, each looked up by the key of its content. Without fresh statistics, as in a
+# first backup, any other plan goes through all objects anew for every reference: so the condition
+# on `kind` may offer no other index (IS TRUE), and OFFSET keeps the order.
 _REFERENCED: Final = """
-WITH current AS MATERIALIZED (
-    SELECT current_version_hash FROM policies
-    WHERE tenant_id = $1 AND deleted_at IS NULL
-        AND ($3::text[] IS NULL OR resource_type = ANY($3))
-)
 SELECT DISTINCT reference.external_id
-FROM content_references AS reference
-WHERE reference.tenant_id = $1 AND reference.kind = $2
-    AND reference.version_hash IN (SELECT current_version_hash FROM current)
-"""
-
-# An object that is not referenced any more is not expected, so it cannot be missing.
-_MISSING: Final = """
-WITH current AS MATERIALIZED (
-    SELECT current_version_hash FROM policies WHERE tenant_id = $1 AND deleted_at IS NULL
-)
-SELECT known.external_id FROM policies AS known
-WHERE known.tenant_id = $1 AND known.resource_type = $2 AND known.deleted_at IS NULL
-    AND NOT known.external_id = ANY($3::text[])
-    AND known.external_id IN (
-        SELECT reference.external_id
-        FROM content_references AS reference
-        WHERE reference.tenant_id = $1 AND reference.kind = $2
-            AND reference.version_hash IN (SELECT current_version_hash FROM current)
-    )
-ORDER BY known.external_id
+FROM policies CROSS JOIN LATERAL (
+    SELECT external_id FROM content_references
+    WHERE tenant_id = $1 AND version_hash = policies.current_version_hash AND (kind = $2) IS TRUE
+    OFFSET 0
+) AS reference
+WHERE policies.tenant_id = $1 AND policies.deleted_at IS NULL
+    AND ($3::text[] IS NULL OR policies.resource_type = ANY($3))
 """
 
 _REFERRERS: Final = """
@@ -129,14 +112,6 @@ async def referenced_ids(
     types = None if of_types is None else list(of_types)
     rows = await fetch_within(connection, _REFERENCED, tenant_id, kind, types)
     return sorted(row["external_id"] for row in rows)
-
-
-async def missing_referenced(
-    connection: AsyncConnection, tenant_id: UUID, kind: str, read: Sequence[str]
-) -> list[str]:
-    """Return known objects of a kind that are referenced and were not read."""
-    rows = await fetch_within(connection, _MISSING, tenant_id, kind, list(read))
-    return [row["external_id"] for row in rows]
 
 
 async def select_referrers(

@@ -137,7 +137,7 @@ async def finish(
     dangling = await dangling_count(connection, place[:2], confirmation.vanished)
     if verdict.deleted:
         await policies.write_tombstones(connection, place, verdict.deleted, now)
-        histories = await _histories(connection, result)
+        histories = await _written_histories(connection, result)
     counts = count_captures(entries, histories)
     ending = {
         "expected": len(entries) + verdict.missing_count + dangling,
@@ -242,6 +242,14 @@ async def _judge(
 
 
 async def _histories(connection: AsyncConnection, result: Row) -> list[ObjectHistory]:
+    """Return what the run changed of the type's objects, deletions of this ending apart."""
+    if result["epoch"] == 0 and result["captured"] == 0:
+        # No step wrote a version: the usual case of an unchanged tenant.
+        return []
+    return await _written_histories(connection, result)
+
+
+async def _written_histories(connection: AsyncConnection, result: Row) -> list[ObjectHistory]:
     place = (result["operation_run_id"], result["tenant_id"], result["resource_type"])
     return await policies.run_histories(connection, *place)
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.resource_types.registry import RESOURCE_TYPES
 from storage.policies import count_policies, existing_policies, missing_policies
-from storage.references import missing_referenced, referenced_ids
+from storage.references import referenced_ids
 
 # Of an object that others refer to and that does not exist: no failure of the backup.
 DANGLING = "reference_dangling"
@@ -21,9 +21,12 @@ async def missing_objects(
     connection: AsyncConnection, tenant_id: UUID, resource_type: str, read: Sequence[str]
 ) -> list[str]:
     """Return the ids of known objects that are expected and are not among those that were read."""
-    if _is_by_reference(resource_type):
-        return await missing_referenced(connection, tenant_id, resource_type, read)
-    return await missing_policies(connection, tenant_id, resource_type, read)
+    missing = await missing_policies(connection, tenant_id, resource_type, read)
+    if not missing or not _is_by_reference(resource_type):
+        return missing
+    # What is not referenced any more is not expected, so it cannot be missing.
+    referenced = set(await referenced_ids(connection, tenant_id, resource_type))
+    return [object_id for object_id in missing if object_id in referenced]
 
 
 async def expected_count(connection: AsyncConnection, tenant_id: UUID, resource_type: str) -> int:
