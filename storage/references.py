@@ -34,9 +34,9 @@ WHERE tenant_id = $1 AND version_hash = ANY($2::text[]) AND references_version <
 
 # Sorted, so that two writers of the same versions wait for one another instead of deadlocking.
 _INSERT: Final = """
-INSERT INTO content_references (tenant_id, workspace_id, version_hash, kind, external_id)
-SELECT $1, $2, new.version_hash, new.kind, new.external_id
-FROM unnest($3::text[], $4::text[], $5::text[]) AS new (version_hash, kind, external_id)
+INSERT INTO content_references (tenant_id, version_hash, kind, external_id)
+SELECT $1, new.version_hash, new.kind, new.external_id
+FROM unnest($2::text[], $3::text[], $4::text[]) AS new (version_hash, kind, external_id)
 ORDER BY new.version_hash, new.kind, new.external_id
 ON CONFLICT DO NOTHING
 """
@@ -76,17 +76,16 @@ ORDER BY policies.id, version.version_number DESC
 
 async def write_references(
     connection: AsyncConnection,
-    owner: tuple[UUID, UUID],
+    tenant_id: UUID,
     references_version: int,
     outdated: Sequence[str],
     references: Sequence[ContentReference],
 ) -> None:
-    """Write what versions refer to; `owner` is (workspace, tenant).
+    """Write what versions refer to.
 
     `outdated` are versions that an older extraction wrote, or none: theirs are replaced. The other
     versions are new and say themselves which extraction wrote them.
     """
-    workspace_id, tenant_id = owner
     if outdated:
         await fetch_within(connection, _OUTDATE, tenant_id, list(outdated))
         await fetch_within(connection, _MARK, tenant_id, list(outdated), references_version)
@@ -95,7 +94,6 @@ async def write_references(
             connection,
             _INSERT,
             tenant_id,
-            workspace_id,
             [entry.version_hash for entry in references],
             [entry.kind for entry in references],
             [entry.external_id for entry in references],
@@ -117,7 +115,10 @@ async def referenced_ids(
 async def select_referrers(
     connection: AsyncConnection, owner: tuple[UUID, UUID], kind: str, external_id: str
 ) -> list[Row]:
-    """Return the objects whose latest version refers to something; `owner` as above."""
+    """Return the objects whose latest version refers to something.
+
+    `owner` is (workspace, tenant).
+    """
     return await fetch_within(connection, _REFERRERS, *owner, kind, external_id)
 
 

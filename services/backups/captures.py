@@ -387,7 +387,11 @@ class CaptureService:
         contents = page.contents
         await insert_contents(connection, owner, page.key_id, contents.rows, stamp)
         await write_references(
-            connection, owner, REFERENCES_VERSION, contents.outdated, contents.references
+            connection,
+            place.tenant_id,
+            REFERENCES_VERSION,
+            contents.outdated,
+            contents.references,
         )
         if not page.changes:
             return

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from storage.tables.metadata import (
+    bound_workspace_column,
     id_column,
     metadata,
     moment,
@@ -65,7 +66,7 @@ contents = Table(
     metadata,
     tenant_column(),
     Column("version_hash", Text, nullable=False),
-    workspace_column(),
+    bound_workspace_column(),
     Column("key_id", Uuid, ForeignKey("tenant_keys.id"), nullable=False),
     # AES-256-GCM over zstd over the document as JSON.
     Column("body", LargeBinary, nullable=False),
@@ -78,7 +79,7 @@ contents = Table(
     tenant_owner(),
 )
 
-# What a document refers to by id; follows from its content (decision 0005).
+# What a document refers to by id; follows from its content, which says whose it is (decision 0005).
 content_references = Table(
     "content_references",
     metadata,
@@ -87,7 +88,6 @@ content_references = Table(
     # Key of the registry, or another kind of directory object.
     Column("kind", Text, nullable=False),
     Column("external_id", Text, nullable=False),
-    workspace_column(),
     PrimaryKeyConstraint("tenant_id", "version_hash", "kind", "external_id"),
     ForeignKeyConstraint(
         ["tenant_id", "version_hash"],
@@ -95,7 +95,6 @@ content_references = Table(
         ondelete="CASCADE",
         name="fk_content_references_contents",
     ),
-    tenant_owner(),
     Index("ix_content_references_tenant_id_kind_external_id", "tenant_id", "kind", "external_id"),
 )
 
@@ -103,7 +102,7 @@ policies = Table(
     "policies",
     metadata,
     id_column(),
-    workspace_column(),
+    bound_workspace_column(),
     tenant_column(),
     Column("resource_type", Text, nullable=False),
     # The object's id in Microsoft Graph.
@@ -126,7 +125,7 @@ policy_versions = Table(
     metadata,
     Column("policy_id", Uuid, ForeignKey("policies.id"), nullable=False),
     Column("version_number", Integer, nullable=False),
-    workspace_column(),
+    bound_workspace_column(),
     tenant_column(),
     # NULL for a deletion.
     Column("version_hash", Text),

@@ -35,6 +35,15 @@ def workspace_column() -> Column[object]:
     return Column("workspace_id", Uuid, ForeignKey("workspaces.id"), nullable=False)
 
 
+def bound_workspace_column() -> Column[object]:
+    """Owner of the row in a table that grows with every version of an object.
+
+    `tenant_owner()` implies the key to the workspace, and a second one would be checked row by row
+    (decision 0005).
+    """
+    return Column("workspace_id", Uuid, nullable=False)
+
+
 def tenant_column(*, nullable: bool = False) -> Column[object]:
     """Tenant of the row; the table adds `tenant_owner()` to bind it to the workspace."""
     return Column("tenant_id", Uuid, nullable=nullable)
