@@ -73,6 +73,21 @@ class TypeProgress:
         return self.state == "done"
 
 
+class StepsFrom(NamedTuple):
+    """The steps of one listing of a type, from a page on."""
+
+    resource_type: str
+    epoch: int
+    page: int
+
+
+class ReferenceSources(NamedTuple):
+    """Where references are looked for: in all objects of some types, or in what steps recorded."""
+
+    types: Sequence[str] = ()
+    steps: Sequence[StepsFrom] = ()
+
+
 class ListingQuestions(NamedTuple):
     """Objects that a listing leaves in doubt.
 

@@ -33,12 +33,14 @@ from services.backups.capture_records import (
     CaptureStep,
     Delay,
     ListingQuestions,
+    ReferenceSources,
     StepResult,
     TypeProgress,
     type_result,
 )
 from services.backups.listed_objects import CapturedObject, FailedObject, PagePlace
 from services.backups.listing_cursors import open_cursor, open_cursors, seal_cursor
+from services.backups.recorded_references import recorded_references
 from services.contents.contents import ContentReader
 from services.contents.tenant_keys import TenantCipher, TenantKeys
 from services.proofs.certificates import SetCertificates
@@ -202,17 +204,22 @@ class CaptureService:
         run_id: UUID,
         tenant_id: UUID,
         resource_type: str,
-        of_types: Sequence[str] | None = None,
+        of: ReferenceSources | None = None,
     ) -> list[str]:
         """Return the ids that the tenant's objects refer to and the run has not recorded yet.
 
         In code point order, by the latest version of each object, so one that could not be read
-        this time counts too. `of_types`: only what objects of these types refer to.
+        this time counts too. `of`: only what these objects refer to, one of its two kinds.
         """
         async with self._engine.begin() as connection:
-            result = await rows.select_result(connection, run_id, resource_type)
+            if of is not None and of.steps:
+                place = (run_id, tenant_id, resource_type)
+                found = await recorded_references(connection, place, of.steps)
+            else:
+                types = None if of is None else of.types
+                found = await referenced_ids(connection, tenant_id, resource_type, types)
+            result = await rows.select_result(connection, run_id, resource_type) if found else None
             listed = {} if result is None else await entries_of(connection, result)
-            found = await referenced_ids(connection, tenant_id, resource_type, of_types)
         return [object_id for object_id in found if object_id not in listed]
 
     async def settle_type(self, run_id: UUID, owner: Owner, resource_type: str) -> ListingQuestions:

@@ -23,7 +23,7 @@ from graph.reading import ListingPage, Presence, ReadObject, ResourceReader
 from graph.referenced_reading import ReferencedReader
 from services.backups.capture_endings import ListingOpenError
 from services.backups.capture_pages import PreparedStep
-from services.backups.capture_records import CaptureStep, TypeProgress
+from services.backups.capture_records import CaptureStep, ReferenceSources, TypeProgress
 from services.backups.captures import CaptureService
 from services.backups.listed_objects import CapturedObject, FailedObject, ListedObject
 from services.backups.steps_ahead import prepared_ahead
@@ -121,12 +121,12 @@ class TypeReading:
                 return
             progress = await self._progress()
 
-    async def read_early(self, progress: TypeProgress, of_types: Sequence[str]) -> int:
-        """Record what objects of these types refer to; return how many there were to read.
+    async def read_early(self, progress: TypeProgress, of: ReferenceSources) -> int:
+        """Record what these objects refer to; return how many references there were to read.
 
         The type's listing stays open: `read` goes on from there. Raises StepLostError as well.
         """
-        ids = await self._referenced(of_types)
+        ids = await self._referenced(of)
         reader = ReferencedReader(self._client, self._type, self._referenced)
         await self._store(progress, reader.early_pages(progress.cursor, ids))
         return len(ids)
@@ -136,9 +136,9 @@ class TypeReading:
             return ReferencedReader(client, self._type, self._referenced)
         return ResourceReader(client, self._type, self._known)
 
-    async def _referenced(self, of_types: Sequence[str] | None = None) -> Sequence[str]:
+    async def _referenced(self, of: ReferenceSources | None = None) -> Sequence[str]:
         return await self._captures.unread_references(
-            self._run.id, self._run.tenant_id, self._type.key, of_types
+            self._run.id, self._run.tenant_id, self._type.key, of
         )
 
     async def _known(self, object_ids: Sequence[str]) -> set[str]:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from devstack.graph_service import GraphConfig, GraphService, Profile
 from graph.credentials import ClientSecret
+from services.backups import early_reading, type_reading
 from tests.end_to_end.conftest import Run
 from tests.end_to_end.product import ACTOR, Product
 from tests.end_to_end.stored import (
@@ -105,6 +106,32 @@ async def test_groups_are_read_while_other_types_are_still_being_read(
     assert set((await objects_of(product, run))["group"]) == {one, two}
     asked = graph.control.counters(0)["by_path"]
     assert asked["GET /groups/{id}"] == 2
+
+
+async def test_groups_of_a_type_that_is_still_being_read_are_read_meanwhile(
+    run_product: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type_reading, "STEP_OBJECTS", 1)
+    monkeypatch.setattr(early_reading, "PAUSE_SECONDS", 0.1)
+    counts = {"configurationPolicies": 30, "groups": 30}
+    config = GraphConfig(profile=Profile.NONE, tenants=1, budget_scale=0, counts=counts)
+    async with run_product(config) as product:
+        # Of two pages; the second one is late.
+        last = ids_of(product.graph, "settingsCatalog")[-1]
+        product.graph.control.add_fault(
+            kind="delay", path=f"{path_of('settingsCatalog')}/{last}", delay_s=1.5
+        )
+
+        run = await product.backup("settingsCatalog", "domain")
+
+        assert run.outcome == "succeeded"
+        results = await results_of(product, run)
+        group, policies = results["group"], results["settingsCatalog"]
+        assert group["listing_started_at"] < policies["listing_ended_at"]
+        stored = await objects_of(product, run)
+        assert set(stored["group"]) <= set(groups_of(product.graph))
+        asked = product.graph.control.counters(0)["by_path"]
+        assert asked["GET /groups/{id}"] == len(stored["group"]) > 0
 
 
 async def test_unchanged_backup_writes_no_reference_and_no_group(shared_product: Product) -> None:

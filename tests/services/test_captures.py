@@ -7,11 +7,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.canonical_rules import CanonicalRules
 from domain.outcome import PermissionState, TypeResult
 from services.backups.capture_endings import ListingOpenError
+from services.backups.capture_records import ReferenceSources, StepsFrom
 from services.backups.captures import CapturedObject, CaptureStep, FailedObject
 from services.runs.run_errors import NotOwnerError, RunAlreadyClosedError
-from tests.services.capture_runs import FILTER, Item, Tenant, add_tenant, item, items
+from tests.services.capture_runs import FILTER, Backup, Item, Tenant, add_tenant, item, items
 from tests.services.content_rows import count_rows
 
+SCRIPT, GROUP = "powershellScript", "group"
+ONE, TWO, THREE = (f"5f0e8a9e-0000-4000-8000-{number:012}" for number in (1, 2, 3))
 EFFECTS = ("contents", "policies", "policy_versions", "manifest_chunks", "operation_run_steps")
 
 
@@ -271,3 +274,34 @@ async def test_property_added_to_a_whole_type_is_a_schema_change_once(tenant: Te
     assert counts(result) == {"expected": 12, "captured": 12, "updated": 1}
     again, _ = await tenant.back_up([*newer, edited])
     assert counts(again) == {"expected": 12, "unchanged": 12}
+
+
+def assigned(object_id: str, *groups: str) -> CapturedObject:
+    kind = "#microsoft.graph.groupAssignmentTarget"
+    rows = [{"target": {"@odata.type": kind, "groupId": group}} for group in groups]
+    return item(object_id, assignments=rows)
+
+
+async def unread_groups(run: Backup, *steps: StepsFrom) -> list[str]:
+    of = ReferenceSources(steps=steps)
+    return await run.service.unread_references(run.id, run.tenancy.tenant_id, GROUP, of)
+
+
+async def test_unread_references_of_steps_are_those_of_the_present_listing(tenant: Tenant) -> None:
+    await tenant.back_up([assigned("a", ONE), assigned("b", TWO)], SCRIPT)
+    run = await tenant.backup().begin(SCRIPT, GROUP)
+    assert await unread_groups(run, StepsFrom(SCRIPT, 0, 0)) == []
+    await run.step([assigned("a", THREE)], last=False, resource_type=SCRIPT)
+    assert await unread_groups(run, StepsFrom(SCRIPT, 0, 0)) == [THREE]
+    # What was known of an object that is read later may be read no more.
+    await run.step([assigned("b", TWO)], page=1, last=False, resource_type=SCRIPT)
+    assert await unread_groups(run, StepsFrom(SCRIPT, 0, 1)) == [TWO]
+    assert await unread_groups(run, StepsFrom(SCRIPT, 0, 0)) == [TWO, THREE]
+    assert await unread_groups(run, StepsFrom(SCRIPT, 1, 0)) == []
+
+
+async def test_unread_references_of_steps_leave_out_what_the_run_has_read(tenant: Tenant) -> None:
+    run = await tenant.backup().begin(SCRIPT, GROUP)
+    await run.step([assigned("a", ONE, TWO)], last=False, resource_type=SCRIPT)
+    await run.step([item(ONE)], last=False, resource_type=GROUP)
+    assert await unread_groups(run, StepsFrom(SCRIPT, 0, 0)) == [TWO]
