@@ -10,7 +10,7 @@ from enum import StrEnum
 from domain.counts import CountKey
 from domain.failures import Failure, merge_failures
 from domain.reasons import ReasonClass, normalize_reason_code, reason
-from domain.resource_types.registry import RESOURCE_TYPES
+from domain.resource_types.registry import is_by_reference
 from domain.runs import RunOutcome
 
 
@@ -89,8 +89,7 @@ class TypeResult:
         That nothing is known to refer to objects of a type proves nothing of the tenant.
         """
         done = self.captured + self.unchanged + self.deleted
-        entry = RESOURCE_TYPES.get(self.resource_type)
-        proves_empty = entry is None or not entry.by_reference
+        proves_empty = not is_by_reference(self.resource_type)
         return done > 0 or (proves_empty and self.is_clean and self.listing_complete)
 
 

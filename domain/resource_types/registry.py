@@ -151,6 +151,12 @@ class UnknownResourceTypeError(LookupError):
     """A key that no registry entry has, for example of a newer version's row."""
 
 
+def is_by_reference(key: str) -> bool:
+    """Whether a type's objects are those that others refer to; an unknown type's are listed."""
+    entry = RESOURCE_TYPES.get(key)
+    return entry is not None and entry.by_reference
+
+
 def resource_type(key: str) -> ResourceType:
     """Return the entry with this key. Raises UnknownResourceTypeError."""
     try:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.manifests import TypeManifest, set_hash
-from domain.resource_types.registry import RESOURCE_TYPES
+from domain.resource_types.registry import is_by_reference
 from domain.runs import RunOutcome
 from services.proofs.certificates import SetCertificates
 from storage import sets
@@ -84,8 +84,7 @@ def _are_worth_keeping(results: Sequence[Row]) -> bool:
 
 
 def _says_something(result: Row) -> bool:
-    entry = RESOURCE_TYPES.get(result["resource_type"])
-    proves_empty = result["listing_complete"] and not (entry is not None and entry.by_reference)
+    proves_empty = result["listing_complete"] and not is_by_reference(result["resource_type"])
     return bool(proves_empty or result["captured"] or result["unchanged"])
 
 

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from domain.resource_types.registry import RESOURCE_TYPES
+from domain.resource_types.registry import is_by_reference
 from graph.errors import GraphCredentialRefusedError, GraphError
 from services.backups.capture_records import ReferenceSources, StepsFrom, TypeProgress
 from services.backups.type_reading import StepLostError, TypeReading
@@ -46,7 +46,7 @@ async def read_early(
     while time.monotonic() < found_at + patience_seconds:
         progress = await progress_of_run()
         ready = {key: found for key, found in progress.items() if _is_ready(found)}
-        sources = [found for key, found in progress.items() if not _is_by_reference(key)]
+        sources = [found for key, found in progress.items() if not is_by_reference(key)]
         if not ready or all(source.is_done for source in sources):
             return
         new = looked.new(sources)
@@ -105,10 +105,4 @@ class _Looked:
 def _is_ready(progress: TypeProgress) -> bool:
     """Whether a type is read by reference and nothing stands against going on with it."""
     is_open = not progress.is_listed and progress.next_attempt_at is None
-    return is_open and _is_by_reference(progress.resource_type)
-
-
-def _is_by_reference(key: str) -> bool:
-    # A type of a newer version's run is listed like any other.
-    entry = RESOURCE_TYPES.get(key)
-    return entry is not None and entry.by_reference
+    return is_open and is_by_reference(progress.resource_type)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.resource_types.registry import RESOURCE_TYPES
+from domain.resource_types.registry import is_by_reference
 from storage.policies import count_policies, existing_policies, missing_policies
 from storage.references import referenced_ids
 
@@ -22,7 +22,7 @@ async def missing_objects(
 ) -> list[str]:
     """Return the ids of known objects that are expected and are not among those that were read."""
     missing = await missing_policies(connection, tenant_id, resource_type, read)
-    if not missing or not _is_by_reference(resource_type):
+    if not missing or not is_by_reference(resource_type):
         return missing
     # What is not referenced any more is not expected, so it cannot be missing.
     referenced = set(await referenced_ids(connection, tenant_id, resource_type))
@@ -31,7 +31,7 @@ async def missing_objects(
 
 async def expected_count(connection: AsyncConnection, tenant_id: UUID, resource_type: str) -> int:
     """Return how many objects are expected when none could be read."""
-    if _is_by_reference(resource_type):
+    if is_by_reference(resource_type):
         return len(await referenced_ids(connection, tenant_id, resource_type))
     return await count_policies(connection, tenant_id, resource_type)
 
@@ -43,12 +43,6 @@ async def dangling_count(
 
     `vanished` answered 404; those that are known have been deleted since, which is another thing.
     """
-    if not vanished or not _is_by_reference(place[1]):
+    if not vanished or not is_by_reference(place[1]):
         return 0
     return len(set(vanished) - await existing_policies(connection, *place, vanished))
-
-
-def _is_by_reference(resource_type: str) -> bool:
-    # A type of a newer version's run is listed like any other.
-    entry = RESOURCE_TYPES.get(resource_type)
-    return entry is not None and entry.by_reference

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.references import Reference
-from domain.resource_types.registry import RESOURCE_TYPES
+from domain.resource_types.registry import RESOURCE_TYPES, is_by_reference
 from services.contents.contents import ContentReader
 from services.contents.tenant_keys import TenantKeys
 from services.sets.backup_sets import (
@@ -150,8 +150,7 @@ class NameBooks:
         """
         if not missing or shown.origin == IMPORTED:
             return set()
-        entry = RESOURCE_TYPES.get(of_set.resource_type)
-        if entry is not None and entry.by_reference and is_read_whole(shown, of_set):
+        if is_by_reference(of_set.resource_type) and is_read_whole(shown, of_set):
             return set(missing)
         place = (shown.tenant_id, of_set.resource_type)
         ids = [reference.external_id for reference in missing]

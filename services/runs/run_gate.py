@@ -28,7 +28,12 @@ from domain.failures import Failure
 from domain.operation_types import BACKUP_TYPES, OperationType, definition
 from domain.references import may_refer_to_groups
 from domain.resource_types.directory import GROUP
-from domain.resource_types.registry import RESOURCE_TYPES, backup_types, resource_type
+from domain.resource_types.registry import (
+    RESOURCE_TYPES,
+    backup_types,
+    is_by_reference,
+    resource_type,
+)
 from domain.runs import RunOutcome, RunStatus
 from services.admission.prerequisites import Prerequisites
 from services.admission.start_plans import Deadlines
@@ -277,14 +282,14 @@ def lane_plans(keys: Sequence[str]) -> tuple[LanePlan, ...]:
     """Group types by throttle lane: one activity each (D11)."""
     lanes: dict[str, list[str]] = {}
     for key in keys:
-        if not resource_type(key).by_reference:
+        if not is_by_reference(key):
             lanes.setdefault(resource_type(key).lane.value, []).append(key)
     return tuple(LanePlan(lane=lane, resource_types=tuple(types)) for lane, types in lanes.items())
 
 
 def context_plan(keys: Sequence[str], *, reads_events: bool) -> ContextPlan | None:
     """Return what is read after the lanes; None when there is nothing, so no activity."""
-    types = tuple(key for key in keys if resource_type(key).by_reference)
+    types = tuple(key for key in keys if is_by_reference(key))
     if not types and not reads_events:
         return None
     return ContextPlan(resource_types=types, reads_events=reads_events)

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from domain.resource_types.registry import RESOURCE_TYPES
+from domain.resource_types.registry import is_by_reference
 from storage.runs import RunRecord
 from tests.end_to_end.product import Product
 from tests.end_to_end.stored import objects_of, results_of, select
@@ -60,7 +60,7 @@ async def remains_of(product: Product, run: RunRecord) -> Remains:
 
 def _is_own(resource_type: str, column: str) -> bool:
     # How much of what is read by reference comes early depends on who is how fast.
-    is_page = column == "page" and RESOURCE_TYPES[resource_type].by_reference
+    is_page = column == "page" and is_by_reference(resource_type)
     return is_page or column in OWN
 
 
