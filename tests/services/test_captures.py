@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.canonical_rules import CanonicalRules
@@ -10,6 +11,7 @@ from services.backups.capture_endings import ListingOpenError
 from services.backups.capture_records import ReferenceSources, StepsFrom
 from services.backups.captures import CapturedObject, CaptureStep, FailedObject
 from services.runs.run_errors import NotOwnerError, RunAlreadyClosedError
+from storage.policies import _MISSING as MISSING
 from tests.services.capture_runs import FILTER, Backup, Item, Tenant, add_tenant, item, items
 from tests.services.content_rows import count_rows
 
@@ -305,3 +307,13 @@ async def test_unread_references_of_steps_leave_out_what_the_run_has_read(tenant
     await run.step([assigned("a", ONE, TWO)], last=False, resource_type=SCRIPT)
     await run.step([item(ONE)], last=False, resource_type=GROUP)
     assert await unread_groups(run, StepsFrom(SCRIPT, 0, 0)) == [TWO]
+
+
+async def test_missing_objects_are_found_in_one_pass_without_statistics(tenant: Tenant) -> None:
+    async with tenant.engine.begin() as connection:
+        await connection.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
+        await connection.execute(text(f"PREPARE missing (uuid, text, text[]) AS {MISSING}"))
+        call = f"EXPLAIN EXECUTE missing ('{tenant.tenancy.tenant_id}', 'group', '{{a}}')"
+        plan = [row[0] for row in await connection.execute(text(call))]
+        await connection.execute(text("DEALLOCATE missing"))
+    assert any("hashed SubPlan" in line for line in plan)
