@@ -26,7 +26,11 @@ from storage.graph_budgets import (
 _LONGEST_VALIDITY = 1.0
 # A first request may be that much longer on its way than the next: it opens the connection.
 _NETWORK_SECONDS = 0.25
-_SLOTS = 80
+_SLOTS = 40
+# A long window has finer slots, for what rounding costs, down to what a slow PostgreSQL leaves time
+# to use.
+_MOST_SLOTS = 80
+_FINE_SLOT = 0.25
 # How much of a window's units may go within the first parts of it. The last step is what lets a
 # large backup go on at a steady pace: no wait is longer than a quarter of the window.
 _BOUNDS = ((0.25, 0.9), (0.5, 0.95), (0.75, 0.975), (1.0, 1.0))
@@ -92,7 +96,7 @@ def window_shape(limit: AreaLimit, share: float) -> WindowShape:
         # One request, and the next where the share, or the end of the first one's window, allows.
         seconds = max(limit.seconds / units, limit.seconds + validity) + _NETWORK_SECONDS
         return _shape(seconds / _SLOTS, [_SLOTS + 1], [1])
-    slot = limit.seconds / _SLOTS
+    slot = _slot_seconds(limit)
     lengths = [ceil((part * limit.seconds + validity) / slot) + 1 for part, _ in _BOUNDS]
     return _shape(slot, lengths, [max(int(units * most), 1) for _, most in _BOUNDS])
 
@@ -100,10 +104,14 @@ def window_shape(limit: AreaLimit, share: float) -> WindowShape:
 def block_validity(limit: AreaLimit, share: float) -> float:
     """Return the seconds in which a block has to be used."""
     if not _is_single(limit, share):
-        return min(_LONGEST_VALIDITY, limit.seconds / _SLOTS)
+        return min(_LONGEST_VALIDITY, _slot_seconds(limit))
     longest = min(_LONGEST_VALIDITY, limit.seconds / 4)
     spare = limit.seconds / (limit.units * share) - limit.seconds
     return min(longest, spare / 2) if spare > 0 else longest
+
+
+def _slot_seconds(limit: AreaLimit) -> float:
+    return min(limit.seconds / _SLOTS, max(limit.seconds / _MOST_SLOTS, _FINE_SLOT))
 
 
 def _shape(slot_seconds: float, lengths: list[int], most: list[int]) -> WindowShape:

@@ -165,7 +165,7 @@ async def test_lease_conditional_access_is_one_budget_for_all_apps(engine: Async
     await budgets.lease(ACCESS, 1)
     lease = await budgets.lease(BudgetKey("other", "tenant", ACCESS.service_area), 1)
     assert lease.granted == 0
-    # What the share leaves of one a second, a quarter for the network, and an eightieth for slots.
+    # What the share leaves of one a second, a quarter for the network, and a fortieth for slots.
     assert 1 < lease.retry_after <= 1.54
 
 
