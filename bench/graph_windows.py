@@ -20,8 +20,14 @@ from devstack.graph_service.config import Profile
 from devstack.graph_service.odata import parse_options
 from devstack.graph_service.throttling import IDENTITY_UNITS, resource_units
 
-# The groups that objects refer to are read one by one, when the objects are known.
-GROUP_READ = "GET /groups/{id}"
+# The lists of what counts in which limit of Intune (api.md d.2) name neither: read most strictly,
+# these requests use up the limit of device configuration.
+UNLISTED = {
+    Area.ADMX: Area.DEVICE_CONFIGURATION,
+    Area.CLOUD_PC: Area.DEVICE_CONFIGURATION,
+}
+# The directory allows least to the smallest tenants.
+SMALLEST = min(IDENTITY_UNITS, key=lambda profile: IDENTITY_UNITS[profile])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +78,28 @@ def least_seconds(units: int, window: SlidingWindow, share: float) -> float:
 def window_floor(by_path: Mapping[str, int], profile: Profile, share: float) -> WindowFloor:
     """Return the least time for requests counted by `METHOD /path/{id}`, at a share of each limit.
 
-    Areas are read side by side, so the slowest decides; the groups come after them.
+    Areas are read side by side, so the slowest decides.
     """
-    groups = {path: count for path, count in by_path.items() if path == GROUP_READ}
-    others = {path: count for path, count in by_path.items() if path != GROUP_READ}
+    return _slowest(units_by_area(by_path), profile, share)
+
+
+def careful_floor(by_path: Mapping[str, int], share: float) -> WindowFloor:
+    """Return the same for a client that keeps to the least that Microsoft's documents allow.
+
+    It knows no tenant's size, and counts what they list nowhere as device configuration.
+    """
+    units: Counter[Area] = Counter()
+    for area, count in units_by_area(by_path).items():
+        units[UNLISTED.get(area, area)] += count
+    return _slowest(units, SMALLEST, share)
+
+
+def _slowest(units: Mapping[Area, int], profile: Profile, share: float) -> WindowFloor:
     areas = {
-        area: least_seconds(units, window_of(area, profile), share)
-        for area, units in units_by_area(others).items()
+        area: least_seconds(count, window_of(area, profile), share) for area, count in units.items()
     }
-    after = least_seconds(
-        units_by_area(groups).get(Area.IDENTITY, 0), window_of(Area.IDENTITY, profile), share
-    )
     slowest = max(areas, key=lambda area: areas[area])
-    return WindowFloor(areas[slowest] + after, slowest.value)
+    return WindowFloor(areas[slowest], slowest.value)
 
 
 def units_by_area(by_path: Mapping[str, int]) -> dict[Area, int]:

@@ -9,6 +9,7 @@ from bench import p12_budget
 from bench.findings import Finding
 from bench.graph_windows import (
     SlidingWindow,
+    careful_floor,
     least_seconds,
     units_by_area,
     window_floor,
@@ -27,6 +28,7 @@ from devstack.graph_service.throttling import Throttle
 INTUNE = SlidingWindow(1_000, 20)
 SECOND = SlidingWindow(1, 1)
 POLICIES = "GET /deviceManagement/configurationPolicies/{id}/settings"
+TEMPLATES = "GET /deviceManagement/groupPolicyConfigurations/{id}/definitionValues"
 GROUPS = "GET /groups/{id}"
 
 
@@ -98,12 +100,32 @@ def test_least_seconds_use_full_windows_at_once(
     assert least_seconds(units, window, share) == pytest.approx(seconds)
 
 
-def test_slowest_area_decides_and_groups_come_after_it() -> None:
+def test_slowest_area_decides_and_groups_are_read_beside_it() -> None:
     counted = {POLICIES: 1_700, "GET /deviceAppManagement/mobileApps": 900, GROUPS: 6_401}
 
     floor = window_floor(counted, Profile.L, 0.8)
 
-    assert (floor.area, floor.seconds) == ("device_configuration", 40 + 10)
+    assert (floor.area, floor.seconds) == ("device_configuration", 40)
+    more = window_floor(counted | {GROUPS: 6_400 * 5 + 1}, Profile.L, 0.8)
+    assert (more.area, more.seconds) == ("identity", 50)
+
+
+def test_careful_client_counts_what_no_list_names_as_device_configuration() -> None:
+    counted = {POLICIES: 1_500, TEMPLATES: 101}
+
+    assert window_floor(counted, Profile.L, 0.8).seconds == 20
+    careful = careful_floor(counted, 0.8)
+    assert (careful.area, careful.seconds) == ("device_configuration", 40)
+
+
+def test_careful_client_takes_every_tenant_for_one_of_the_smallest() -> None:
+    counted = {GROUPS: 2_801}
+
+    assert window_floor(counted, Profile.L, 0.8).seconds == 0
+    assert (careful_floor(counted, 0.8).area, careful_floor(counted, 0.8).seconds) == (
+        "identity",
+        10,
+    )
 
 
 def test_directory_reads_use_the_least_units_of_their_path() -> None:
@@ -142,6 +164,7 @@ def test_requests_beyond_the_need_do_not_raise_the_limit(tmp_path: Any) -> None:
     assert row["limit_seconds"] == 20.0
     assert [verdict.word for verdict in finding.verdicts] == ["missed", "met"]
     cells = {entry[0]: entry[1] for entry in finding.tables[0].rows}
+    assert cells["time / limit with the share of the least documented limits"] == "1.50"
     assert (cells["Graph sub-requests"], cells["Graph sub-requests without limits"]) == (
         "4,000",
         "1,000",
