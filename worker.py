@@ -29,6 +29,7 @@ from services.process.process_exit import run_and_exit
 from services.process.process_memory import return_freed_memory
 from services.runs.search_attributes import register_and_verify
 from settings import load_settings_or_stop
+from storage.engine import open_connections
 from workflows.backup import BackupWorkflow
 from workflows.directory_role_definitions import DirectoryRoleDefinitionsSyncWorkflow
 from workflows.request_operation import RequestOperationWorkflow
@@ -102,7 +103,7 @@ async def run_worker(services: Services, stop: asyncio.Event) -> None:
     Raises when search attributes are not as needed, or the root key is not that of the database.
     """
     client = await services.temporal()
-    await _verify_root_keys(services)
+    await _reach_database(services)
     await register_and_verify(client)
     worker = make_worker(client, services)
     # In a task of its own: a fatal error cancels whoever runs the worker (temporal.md 9).
@@ -116,8 +117,10 @@ async def run_worker(services: Services, stop: asyncio.Event) -> None:
     logger.info("worker drained")
 
 
-async def _verify_root_keys(services: Services) -> None:
+async def _reach_database(services: Services) -> None:
+    """Open the connections that the lanes of a backup need at once, and verify the root keys."""
     try:
+        await open_connections(services.engine)
         lost = await lost_root_keys(services.engine, services.root_keys)
     except (SQLAlchemyError, OSError, RootKeyOutageError) as error:
         # Activities are tried again until it is back; a worker need not.

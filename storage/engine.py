@@ -5,7 +5,7 @@ asyncpg reads the address itself, so everything that libpq understands works (`s
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -15,9 +15,15 @@ import orjson
 from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 _SCHEMES: Final = ("postgresql", "postgres")
 _DEFAULT_STATEMENT_TIMEOUT: Final = timedelta(seconds=30)
+# asyncpg asks the server about arrays when a connection first meets one, which takes the server
+# longer than the statement itself.
+_BULK_TYPES: Final = """
+SELECT $1::text[], $2::uuid[], $3::bytea[], $4::int[], $5::smallint[], $6::float8[]
+"""
 
 
 class DatabaseAddressError(ValueError):
@@ -53,6 +59,23 @@ def create_engine(
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine
+
+
+async def open_connections(engine: AsyncEngine) -> None:
+    """Open every connection of the pool and let it learn the types that bulk statements use.
+
+    For a process that is about to need them all: its first work does not wait for it. Raises what
+    a first statement would.
+    """
+    async with AsyncExitStack() as opened:
+        for _ in range(_pool_size(engine)):
+            connection = await opened.enter_async_context(engine.connect())
+            await connection.exec_driver_sql(_BULK_TYPES, (None,) * 6)
+
+
+def _pool_size(engine: AsyncEngine) -> int:
+    pool = engine.pool
+    return pool.size() if isinstance(pool, QueuePool) else 1
 
 
 def asyncpg_address(database_url: str) -> str:

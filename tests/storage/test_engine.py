@@ -11,7 +11,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from devstack.postgres import EmbeddedPostgres
-from storage.engine import DatabaseAddressError, asyncpg_address, create_engine
+from storage.engine import (
+    DatabaseAddressError,
+    asyncpg_address,
+    create_engine,
+    open_connections,
+)
 from storage.statements import Statements, fetch_alone
 from tests.eventually import eventually
 
@@ -37,6 +42,18 @@ def test_address_of_another_database_is_refused_without_showing_it(url: str) -> 
     with pytest.raises(DatabaseAddressError) as caught:
         create_engine(url)
     assert "secret" not in str(caught.value)
+
+
+async def test_connections_that_were_opened_ahead_serve_bulk_statements(database_url: str) -> None:
+    engine = create_engine(database_url, pool_size=3)
+    opened: list[object] = []
+    event.listen(engine.sync_engine, "connect", lambda *found: opened.append(found))
+    await open_connections(engine)
+    assert len(opened) == 3
+    statement = "SELECT cardinality($1::text[]) AS length"
+    assert (await fetch_alone(engine, statement, ["a", "b"]))[0]["length"] == 2
+    assert len(opened) == 3
+    await engine.dispose()
 
 
 async def test_engine_never_shows_the_password() -> None:
