@@ -37,11 +37,17 @@ SELECT * FROM operation_run_results WHERE operation_run_id = $1 AND resource_typ
 
 _LOCK: Final = f"{_SELECT} FOR UPDATE"
 
-_INSERT_STEP: Final = """
-INSERT INTO operation_run_steps (
-    operation_run_id, step_key, resource_type, epoch, entries, recorded_at
-) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
-RETURNING step_key
+# The run is locked before the result. What is read of a row that had to be waited for is what it
+# holds by then.
+_LOCK_TYPE: Final = """
+WITH run AS MATERIALIZED (
+    SELECT status, workflow_id, first_execution_run_id FROM operation_runs WHERE id = $1 FOR SHARE
+), result AS MATERIALIZED (
+    SELECT * FROM operation_run_results
+    WHERE operation_run_id = $1 AND resource_type = $2 AND EXISTS (SELECT FROM run)
+    FOR UPDATE
+)
+SELECT run.*, result.* FROM run LEFT JOIN result ON true
 """
 
 # The number of the page ends the key.
@@ -55,7 +61,14 @@ _DELETE_STEPS: Final = """
 DELETE FROM operation_run_steps WHERE operation_run_id = $1 AND resource_type = $2
 """
 
-_ADVANCE: Final = """
+# Nothing of it without the ledger entry (D4).
+_RECORD_STEP: Final = """
+WITH step AS (
+    INSERT INTO operation_run_steps (
+        operation_run_id, step_key, resource_type, epoch, entries, recorded_at
+    ) VALUES ($1, $13, $2, $14, $15, $5) ON CONFLICT DO NOTHING
+    RETURNING step_key
+)
 UPDATE operation_run_results SET
     state = CASE WHEN $4::text IS NULL THEN 'confirming' ELSE 'listing' END, page = $3,
     cursor = $4, updated_at = $5::timestamptz, next_attempt_at = NULL,
@@ -64,7 +77,8 @@ UPDATE operation_run_results SET
     permission_state = 'granted', reason_code = NULL, http_status = NULL, request_id = NULL,
     expected = expected + $6, captured = captured + $7, unchanged = unchanged + $8,
     skipped = skipped + $9, failed = failed + $10, not_captured = not_captured + $11
-WHERE operation_run_id = $1 AND resource_type = $2
+WHERE operation_run_id = $1 AND resource_type = $2 AND EXISTS (SELECT FROM step)
+RETURNING page
 """
 
 _RESTART: Final = """
@@ -147,13 +161,14 @@ async def previous_listing(
     return rows[0] if rows else None
 
 
-async def insert_step(
-    connection: AsyncConnection, result: Row, page: int, entries: bytes, now: datetime
-) -> bool:
-    """Write the ledger entry of a page; False when it is already there (D4)."""
-    key = f"{result['resource_type']}:{result['epoch']}:{page}"
-    place = (result["operation_run_id"], key, result["resource_type"], result["epoch"])
-    return bool(await fetch_within(connection, _INSERT_STEP, *place, entries, now))
+async def lock_type(connection: AsyncConnection, run_id: UUID, resource_type: str) -> Row | None:
+    """Lock the run against its end and the result of a type until the transaction ends.
+
+    Returns who owns the run, and the result, whose columns are null when there is none; None
+    without a run.
+    """
+    rows = await fetch_within(connection, _LOCK_TYPE, run_id, resource_type)
+    return rows[0] if rows else None
 
 
 async def select_steps(connection: AsyncConnection, result: Row) -> list[bytes]:
@@ -167,21 +182,26 @@ async def delete_steps(connection: AsyncConnection, run_id: UUID, resource_type:
     await fetch_within(connection, _DELETE_STEPS, run_id, resource_type)
 
 
-async def advance(
+async def record_step(
     connection: AsyncConnection,
     result: Row,
+    step: tuple[int, bytes],
     going_on: tuple[int, str | None],
     times: tuple[datetime, datetime],
     counts: Sequence[int],
-) -> None:
-    """Move on to the next page and cursor, and add to the running counts.
+) -> bool:
+    """Write the ledger entry of a step, move on, and add to the running counts (D4).
 
-    No cursor ends the listing. `times`: now, and when the listing began if this is its first page.
-    `counts`: expected, captured, unchanged, skipped, failed, not captured.
+    False, and nothing is written, when the entry is there already. `step`: its first page and its
+    entries. `going_on`: the next page and cursor; no cursor ends the listing. `times`: now, and
+    when the listing began if this is its first page. `counts`: expected, captured, unchanged,
+    skipped, failed, not captured.
     """
     place = (result["operation_run_id"], result["resource_type"])
-    now, started_at = times
-    await fetch_within(connection, _ADVANCE, *place, *going_on, now, *counts, started_at)
+    (page, entries), (now, started_at) = step, times
+    key = f"{result['resource_type']}:{result['epoch']}:{page}"
+    values = (*place, *going_on, now, *counts, started_at, key, result["epoch"], entries)
+    return bool(await fetch_within(connection, _RECORD_STEP, *values))
 
 
 async def restart(

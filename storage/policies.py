@@ -83,31 +83,30 @@ WHERE policies.tenant_id = $1 AND policies.resource_type = $2
 """
 
 # deleted_at is set by the caller's statement, not here: a version of an object means it exists.
-_UPSERT: Final = """
-INSERT INTO policies (
-    id, workspace_id, tenant_id, resource_type, external_id, name, name_key_id,
-    current_version_hash, version_count, first_seen_at, last_changed_at
+_WRITE_VERSIONS: Final = """
+WITH upserted AS (
+    INSERT INTO policies (
+        id, workspace_id, tenant_id, resource_type, external_id, name, name_key_id,
+        current_version_hash, version_count, first_seen_at, last_changed_at
+    )
+    SELECT new.id, $1, $2, $5, new.external_id, new.name, $6, new.version_hash, new.version_number,
+        $4, $4
+    FROM unnest($7::uuid[], $10::text[], $11::bytea[], $9::text[], $8::int[])
+        AS new (id, external_id, name, version_hash, version_number)
+    ORDER BY new.external_id
+    ON CONFLICT (tenant_id, resource_type, external_id) DO UPDATE SET
+        name = excluded.name, name_key_id = excluded.name_key_id,
+        current_version_hash = excluded.current_version_hash,
+        version_count = excluded.version_count, last_changed_at = excluded.last_changed_at,
+        deleted_at = NULL
 )
-SELECT new.id, $1, $2, $3, new.external_id, new.name, $4, new.version_hash, new.version_number,
-    $5, $5
-FROM unnest($6::uuid[], $7::text[], $8::bytea[], $9::text[], $10::int[])
-    AS new (id, external_id, name, version_hash, version_number)
-ORDER BY new.external_id
-ON CONFLICT (tenant_id, resource_type, external_id) DO UPDATE SET
-    name = excluded.name, name_key_id = excluded.name_key_id,
-    current_version_hash = excluded.current_version_hash,
-    version_count = excluded.version_count, last_changed_at = excluded.last_changed_at,
-    deleted_at = NULL
-"""
-
-_INSERT_VERSIONS: Final = """
 INSERT INTO policy_versions (
     policy_id, version_number, workspace_id, tenant_id, version_hash, change, operation_run_id,
     not_captured, captured_at
 )
 SELECT new.policy_id, new.version_number, $1, $2, new.version_hash, new.change, $3,
     new.not_captured::jsonb, $4
-FROM unnest($5::uuid[], $6::int[], $7::text[], $8::text[], $9::text[])
+FROM unnest($7::uuid[], $8::int[], $9::text[], $12::text[], $13::text[])
     AS new (policy_id, version_number, version_hash, change, not_captured)
 """
 
@@ -219,26 +218,17 @@ async def write_versions(
     run_id, resource_type, key_id = place
     await fetch_within(
         connection,
-        _UPSERT,
-        *owner,
-        resource_type,
-        key_id,
-        now,
-        [version.policy_id for version in versions],
-        [version.external_id for version in versions],
-        [version.name for version in versions],
-        [version.version_hash for version in versions],
-        [version.version_number for version in versions],
-    )
-    await fetch_within(
-        connection,
-        _INSERT_VERSIONS,
+        _WRITE_VERSIONS,
         *owner,
         run_id,
         now,
+        resource_type,
+        key_id,
         [version.policy_id for version in versions],
         [version.version_number for version in versions],
         [version.version_hash for version in versions],
+        [version.external_id for version in versions],
+        [version.name for version in versions],
         [version.change for version in versions],
         [as_json(list(version.not_captured)) for version in versions],
     )

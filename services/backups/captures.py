@@ -164,10 +164,11 @@ class CaptureService:
         self, run_id: UUID, owner: Owner, step: CaptureStep, prepared: PreparedStep | None
     ) -> StepResult:
         ready = prepared or await self._prepare(run_id, step)
-        async with self._fenced(run_id, owner) as connection:
-            if ready is None:
+        if ready is None:
+            async with self._fenced(run_id, owner):
                 return StepResult(recorded=False)
-            return await self._write_step(connection, run_id, step, ready)
+        async with self._engine.begin() as connection:
+            return await self._write_step(connection, (run_id, owner), step, ready)
 
     async def restart_listing(
         self, run_id: UUID, owner: Owner, resource_type: str, expected_epoch: int
@@ -176,8 +177,7 @@ class CaptureService:
 
         An epoch other than `expected_epoch` was opened by somebody else and stays.
         """
-        async with self._fenced(run_id, owner) as connection:
-            result = await _locked(connection, run_id, resource_type)
+        async with self._locked(run_id, owner, resource_type) as (connection, result):
             if result["epoch"] != expected_epoch or result["state"] == "done":
                 return int(result["epoch"])
             await rows.delete_steps(connection, run_id, resource_type)
@@ -228,8 +228,7 @@ class CaptureService:
         Returns what has to be asked one by one before `finish_type`; nothing when the type is done.
         Raises ListingOpenError when the listing is still open.
         """
-        async with self._fenced(run_id, owner) as connection:
-            result = await _locked(connection, run_id, resource_type)
+        async with self._locked(run_id, owner, resource_type) as (connection, result):
             if result["state"] == "done":
                 return ListingQuestions()
             listing = await listing_of(connection, result)
@@ -257,12 +256,12 @@ class CaptureService:
         ListingOpenError when the listing is still open. A type that is done stays as it is.
         """
         confirmation = Confirmation(gone, still_there, unknown, unknown_reason, vanished)
-        async with self._fenced(run_id, owner) as connection:
-            result = await _locked(connection, run_id, resource_type)
-            if result["state"] != "done":
-                listing = await listing_of(connection, result)
-                result = await finish(connection, result, listing, confirmation, self._clock())
-            return type_result(result)
+        async with self._locked(run_id, owner, resource_type) as (connection, result):
+            if result["state"] == "done":
+                return type_result(result)
+            listing = await listing_of(connection, result)
+            ended = await finish(connection, result, listing, confirmation, self._clock())
+            return type_result(ended)
 
     async def close_type(  # noqa: PLR0913 - the facts of a refusal, each by its name
         self,
@@ -283,11 +282,10 @@ class CaptureService:
         ending = TypeEnding(
             reason_code, http_status, request_id, tuple(missing_scopes or ()), permission_state
         )
-        async with self._fenced(run_id, owner) as connection:
-            result = await _locked(connection, run_id, resource_type)
-            if result["state"] != "done":
-                result = await close(connection, result, ending, self._clock())
-            return type_result(result)
+        async with self._locked(run_id, owner, resource_type) as (connection, result):
+            if result["state"] == "done":
+                return type_result(result)
+            return type_result(await close(connection, result, ending, self._clock()))
 
     async def complete_backup(
         self,
@@ -335,6 +333,18 @@ class CaptureService:
             await _check_owner(connection, run_id, owner, is_ending=is_ending)
             yield connection
 
+    @asynccontextmanager
+    async def _locked(
+        self, run_id: UUID, owner: Owner, resource_type: str
+    ) -> AsyncIterator[tuple[AsyncConnection, Row]]:
+        """Open a fenced transaction that holds the result of a type; it raises without one."""
+        async with self._engine.begin() as connection:
+            result = await rows.lock_type(connection, run_id, resource_type)
+            _hold_to_owner(run_id, result, owner)
+            if result is None or result["state"] is None:
+                raise UnknownTypeOfRunError("the run does not read this resource type")
+            yield connection, result
+
     async def _prepare(self, run_id: UUID, step: CaptureStep) -> PreparedStep | None:
         """Prepare a step unless it is plain already that it is not the next one."""
         async with self._engine.begin() as connection:
@@ -361,24 +371,29 @@ class CaptureService:
     async def _write_step(
         self,
         connection: AsyncConnection,
-        run_id: UUID,
+        owned: tuple[UUID, Owner],
         step: CaptureStep,
         prepared: PreparedStep,
     ) -> StepResult:
-        place, page = prepared
-        result = await rows.select_result(connection, run_id, step.resource_type, lock=True)
-        now = self._clock()
-        entries = pack_entries(page.entries)
-        if result is None or not _is_next(place.cipher, result, step):
-            return StepResult(recorded=False)
-        if not await rows.insert_step(connection, result, step.page, entries, now):
+        (run_id, owner), (place, page) = owned, prepared
+        locked = await rows.lock_type(connection, run_id, step.resource_type)
+        _hold_to_owner(run_id, locked, owner)
+        if locked is None or locked["state"] is None or not _is_next(place.cipher, locked, step):
             return StepResult(recorded=False)
         if page.seals_anything or step.next_cursor is not None:
             await hold_key(connection, place.cipher.key_id)
+        now = self._clock()
+        recorded = await rows.record_step(
+            connection,
+            locked,
+            (step.page, pack_entries(page.entries)),
+            (step.next_page, seal_cursor(place.cipher, locked, step.next_cursor)),
+            (now, now - step.took),
+            page.counts,
+        )
+        if not recorded:
+            return StepResult(recorded=False)
         await self._write_changes(connection, run_id, place, page, now)
-        going_on = (step.next_page, seal_cursor(place.cipher, result, step.next_cursor))
-        times = (now, now - step.took)
-        await rows.advance(connection, result, going_on, times, page.counts)
         return StepResult(recorded=True, changed=page.counts[1], unchanged=page.counts[2])
 
     async def _write_changes(
@@ -429,7 +444,11 @@ class CaptureService:
 async def _check_owner(
     connection: AsyncConnection, run_id: UUID, owner: Owner, *, is_ending: bool
 ) -> None:
-    run = await rows.fence(connection, run_id, is_ending=is_ending)
+    _hold_to_owner(run_id, await rows.fence(connection, run_id, is_ending=is_ending), owner)
+
+
+def _hold_to_owner(run_id: UUID, run: Row | None, owner: Owner) -> None:
+    """Raise unless the run, as it is locked, is running and the owner's."""
     if run is None:
         raise UnknownRunError(run_id)
     if Owner(run["workflow_id"], run["first_execution_run_id"]) != owner:
