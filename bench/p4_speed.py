@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench import charts
+from bench.durable_floor import measure_floor
 from bench.findings import Finding, Table, at_least, at_most, spread
 from bench.ground import Ground, LocalGraph, local_graph, open_ground, open_stand, seconds_since
 from bench.machine import CpuClock
@@ -25,6 +26,7 @@ NAMES = {
     "bare": "bare `$batch` client, 16 in flight",
     "intunecd": "IntuneCD 2.6, 10 threads",
 }
+STORED = "bare client, then its documents stored"
 METHOD = """\
 A tenant of 2,000 objects of 26 collections that both read, and the groups that they refer to. Each
 round has a fresh database and a fresh worker that has read one small type of another tenant, so
@@ -33,7 +35,13 @@ PostgreSQL with fsync, sealed documents, manifests, set; the clock runs from rig
 of the operation to the `completed_at` of its row, which is stamped as the row is written: nobody's
 polling for the end is in it. *Reader alone*: the same registry, reader and client in one process
 without workflow and database. *Bare*: fetches what the registry says in batches of 20, parses, and
-forgets. Objects per second are those of the tenant's 2,000 for everybody. Who begins changes from
+forgets. *Bare, then stored*: no run of its own, but the bare client's seconds of the round and
+after them those of the least that durable storage takes here: the documents that the product's
+backup of the round left, each hashed, compressed and sealed, and its rows of contents, references,
+objects, versions and manifests, by COPY into the same tables, indexes and constraints of a fresh
+database, in one transaction of one process that waits for the disk once. It knows everything
+beforehand, overlaps nothing with the reading, and could not go on after a kill. Objects per second
+are those of the tenant's 2,000 for everybody. Who begins changes from
 round to round."""
 
 
@@ -123,11 +131,12 @@ async def measure_product(ground: Ground, graph: LocalGraph, latency: int) -> di
         )
         began = datetime.now(UTC)
         run = await stand.backup(stand.product.tenants[0])
-        return {
+        row = {
             "seconds": seconds_since(began, run),
             "objects": run.summary_counts["total"],
             "cpu": clock.seconds(),
         }
+        return {**row, "floor": await measure_floor(ground, stand, stand.product.tenants[0].id)}
 
 
 def conclude(finding: Finding, objects: int) -> None:
@@ -158,6 +167,7 @@ def conclude(finding: Finding, objects: int) -> None:
                     spread([row["cpu"]["graph"] for row in found]),
                 ]
             )
+        table.rows.insert(-1, stored_row(by_name["bare"], by_name["product"], objects))
         finding.tables.append(table)
         chart = f"p4-{latency}ms.svg"
         charts.bars(
@@ -191,6 +201,30 @@ def conclude(finding: Finding, objects: int) -> None:
         )
         + "; the two cores are shared by all four."
     )
+    floors = [row["floor"] for row in finding.rounds if is_product(row)]
+    finding.notes.append(
+        f"Storing alone took {spread([floor['seconds'] for floor in floors])} s for "
+        f"{spread([floor['documents'] for floor in floors])} documents: CPU "
+        f"{spread([floor['cpu']['client'] for floor in floors])} s of the process and "
+        f"{spread([floor['cpu']['postgres'] for floor in floors])} s of PostgreSQL."
+    )
+
+
+def stored_row(
+    bare: list[dict[str, Any]], product: list[dict[str, Any]], objects: int
+) -> list[str]:
+    """Return the table's row of the bare client and the floor of storage, round by round."""
+    pairs = [(row, other["floor"]) for row, other in zip(bare, product, strict=True)]
+    seconds = [row["seconds"] + floor["seconds"] for row, floor in pairs]
+    return [
+        STORED,
+        spread(seconds),
+        spread([objects / value for value in seconds]),
+        spread([row["graph_requests"] for row in bare]),
+        spread([row["graph_sub_requests"] for row in bare]),
+        spread([row["cpu"]["client"] + floor["cpu"]["client"] for row, floor in pairs]),
+        spread([row["cpu"]["graph"] for row in bare]),
+    ]
 
 
 def judge(finding: Finding, latency: int, by_name: dict[str, list[dict[str, Any]]]) -> None:

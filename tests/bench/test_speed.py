@@ -39,6 +39,16 @@ def test_turns_of_rounds_begin_with_everybody_once() -> None:
     assert all(sorted(order) == sorted(p4_speed.NAMES) for order in orders)
 
 
+def test_stored_row_adds_the_floor_of_the_same_round() -> None:
+    bare = {"seconds": 2.0, "graph_requests": 9, "graph_sub_requests": 99}
+    floor = {"seconds": 0.5, "cpu": {"client": 0.1, "postgres": 0.3}}
+    rows = [{**bare, "cpu": {"client": 0.8, "graph": 0.4}}]
+
+    row = p4_speed.stored_row(rows, [{"floor": floor}], 100)
+
+    assert row == [p4_speed.STORED, "2.50", "40", "9", "99", "0.900", "0.400"]
+
+
 def test_complete_reads_of_everybody_are_a_measure() -> None:
     p4_speed.hold_complete([OURS, BARE, PEER], 100)
 
