@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.manifests import with_chunks_in_hex
 from storage.statements import Row, as_json, fetch_within
 
 # SHARE lets the lanes of a run work side by side and keeps its end waiting for them. A caller that
@@ -158,6 +159,7 @@ async def previous_listing(
 ) -> Row | None:
     """Return the result of the newest other run whose listing of the type came to its end."""
     rows = await fetch_within(connection, _PREVIOUS_LISTING, tenant_id, run_id, resource_type)
+    rows = with_chunks_in_hex(rows)
     return rows[0] if rows else None
 
 

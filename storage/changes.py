@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.manifests import with_chunks_in_hex
 from storage.statements import Row, fetch_within
 from storage.tenant_keys import hold_key
 
@@ -260,7 +261,7 @@ async def touched_between(
 _SETS_OF_TYPE: Final = """
 SELECT sets.id, sets.sequence, sets.name, sets.captured_at, sets.operation_run_id,
     coalesce(run.started_at, sets.captured_at) AS began_at,
-    coalesce(manifests.chunk_hashes, '{}') AS chunk_hashes, manifest.listing_complete
+    manifests.chunk_hashes, manifest.listing_complete
 FROM backup_sets AS sets
 JOIN set_manifests AS manifest
     ON manifest.backup_set_id = sets.id AND manifest.resource_type = $3
@@ -283,7 +284,8 @@ async def sets_of_type(
     connection: AsyncConnection, owner: tuple[UUID, UUID], resource_type: str
 ) -> list[Row]:
     """Return the sets that hold a type, in the order of their chain."""
-    return await fetch_within(connection, _SETS_OF_TYPE, *owner, resource_type)
+    rows = await fetch_within(connection, _SETS_OF_TYPE, *owner, resource_type)
+    return with_chunks_in_hex(rows)
 
 
 async def objects_after(

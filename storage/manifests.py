@@ -3,7 +3,7 @@
 A manifest's row lists its chunks, which are compressed runs of entries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 from uuid import UUID
@@ -12,7 +12,7 @@ import zstandard
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.manifests import Manifest, chunk_hash
-from storage.statements import fetch_within
+from storage.statements import Row, fetch_within
 
 # Far above any chunk; more was not written by us.
 LARGEST_PAYLOAD: Final = 64 * 1024 * 1024
@@ -21,22 +21,22 @@ LARGEST_PAYLOAD: Final = 64 * 1024 * 1024
 _PRESENT: Final = """
 WITH listed AS (
     INSERT INTO manifests (tenant_id, manifest_hash, workspace_id, chunk_hashes)
-    VALUES ($1, $3, $4, $2::text[]) ON CONFLICT DO NOTHING
+    VALUES ($1, $3, $4, $2::bytea[]) ON CONFLICT DO NOTHING
 )
-SELECT chunk_hash FROM manifest_chunks WHERE tenant_id = $1 AND chunk_hash = ANY($2::text[])
+SELECT chunk_hash FROM manifest_chunks WHERE tenant_id = $1 AND chunk_hash = ANY($2::bytea[])
 """
 
 _INSERT: Final = """
 INSERT INTO manifest_chunks (tenant_id, workspace_id, chunk_hash, entry_count, entries)
 SELECT $1, $2, new.chunk_hash, new.entry_count, new.entries
-FROM unnest($3::text[], $4::int[], $5::bytea[]) AS new (chunk_hash, entry_count, entries)
+FROM unnest($3::bytea[], $4::int[], $5::bytea[]) AS new (chunk_hash, entry_count, entries)
 ORDER BY new.chunk_hash
 ON CONFLICT DO NOTHING
 """
 
 _SELECT: Final = """
-SELECT chunk_hash, entries FROM manifest_chunks
-WHERE tenant_id = $1 AND chunk_hash = ANY($2::text[])
+SELECT encode(chunk_hash, 'hex') AS chunk_hash, entries FROM manifest_chunks
+WHERE tenant_id = $1 AND chunk_hash = ANY($2::bytea[])
 """
 
 
@@ -48,12 +48,11 @@ async def insert_manifest(
     `owner` is (workspace, tenant).
     """
     workspace_id, tenant_id = owner
-    hashes = [chunk.hash for chunk in manifest.chunks]
+    chunks = {bytes.fromhex(chunk.hash): chunk for chunk in manifest.chunks}
     present = await fetch_within(
-        connection, _PRESENT, tenant_id, hashes, manifest.hash, workspace_id
+        connection, _PRESENT, tenant_id, list(chunks), manifest.hash, workspace_id
     )
-    known = {row["chunk_hash"] for row in present}
-    new = [chunk for chunk in manifest.chunks if chunk.hash not in known]
+    new = {name: chunks[name] for name in chunks.keys() - {row["chunk_hash"] for row in present}}
     if not new:
         return
     await fetch_within(
@@ -61,10 +60,22 @@ async def insert_manifest(
         _INSERT,
         tenant_id,
         workspace_id,
-        [chunk.hash for chunk in new],
-        [chunk.entry_count for chunk in new],
-        [zstandard.compress(chunk.payload) for chunk in new],
+        list(new),
+        [chunk.entry_count for chunk in new.values()],
+        [zstandard.compress(chunk.payload) for chunk in new.values()],
     )
+
+
+def chunk_names(hashes: Iterable[str]) -> list[bytes]:
+    """Return hashes as they stand in the columns."""
+    return [bytes.fromhex(each) for each in hashes]
+
+
+def with_chunks_in_hex(rows: list[Row]) -> list[Row]:
+    """Return rows with the column `chunk_hashes` of `manifests`, in hex; none where it is NULL."""
+    return [
+        {**row, "chunk_hashes": [each.hex() for each in row["chunk_hashes"] or ()]} for row in rows
+    ]
 
 
 async def select_payloads(
@@ -72,7 +83,7 @@ async def select_payloads(
 ) -> dict[str, bytes]:
     """Return the payloads of these chunks, by hash; a missing or altered chunk is missing."""
     found = {}
-    for row in await fetch_within(connection, _SELECT, tenant_id, list(hashes)):
+    for row in await fetch_within(connection, _SELECT, tenant_id, chunk_names(hashes)):
         with suppress(zstandard.ZstdError):
             payload = zstandard.decompress(row["entries"], max_output_size=LARGEST_PAYLOAD)
             if chunk_hash(payload) == row["chunk_hash"]:

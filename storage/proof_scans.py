@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from storage.manifests import chunk_names, with_chunks_in_hex
 from storage.statements import Row, fetch_within
 
 
@@ -25,7 +26,7 @@ class SealedContent(NamedTuple):
 
 _MANIFESTS: Final = """
 SELECT resource_type, listing_complete, entry_count, manifest_hash, workspace_id, tenant_id,
-    coalesce(manifests.chunk_hashes, '{}') AS chunk_hashes
+    manifests.chunk_hashes
 FROM set_manifests LEFT JOIN manifests USING (tenant_id, workspace_id, manifest_hash)
 WHERE backup_set_id = $1 ORDER BY resource_type
 """
@@ -40,8 +41,8 @@ WHERE certificate.backup_set_id = $1
 """
 
 _CHUNKS: Final = """
-SELECT chunk_hash, workspace_id, entry_count, entries FROM manifest_chunks
-WHERE tenant_id = $1 AND chunk_hash = ANY($2::text[])
+SELECT encode(chunk_hash, 'hex') AS chunk_hash, workspace_id, entry_count, entries
+FROM manifest_chunks WHERE tenant_id = $1 AND chunk_hash = ANY($2::bytea[])
 """
 
 _SIZES: Final = """
@@ -125,7 +126,7 @@ async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 async def stored_manifests(connection: AsyncConnection, set_id: UUID) -> list[Row]:
     """Return the manifests of a set by resource type."""
-    return await fetch_within(connection, _MANIFESTS, set_id)
+    return with_chunks_in_hex(await fetch_within(connection, _MANIFESTS, set_id))
 
 
 async def stored_certificate(connection: AsyncConnection, set_id: UUID) -> Row | None:
@@ -138,7 +139,7 @@ async def stored_chunks(
     connection: AsyncConnection, tenant_id: UUID, hashes: Sequence[str]
 ) -> dict[str, Row]:
     """Return chunks by hash, compressed; a missing one is missing."""
-    rows = await fetch_within(connection, _CHUNKS, tenant_id, list(hashes))
+    rows = await fetch_within(connection, _CHUNKS, tenant_id, chunk_names(hashes))
     return {row["chunk_hash"]: row for row in rows}
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.manifests import with_chunks_in_hex
 from storage.statements import Row, fetch_within
 
 
@@ -83,7 +84,7 @@ ORDER BY sequence
 
 _MANIFESTS: Final = """
 SELECT manifest.resource_type, manifest.listing_complete, manifest.entry_count,
-    manifest.manifest_hash, coalesce(manifests.chunk_hashes, '{}') AS chunk_hashes,
+    manifest.manifest_hash, manifests.chunk_hashes,
     result.expected, result.captured, result.unchanged, result.skipped, result.failed,
     result.created, result.updated, result.deleted, result.not_captured, result.reason_code,
     result.reason_counts
@@ -220,7 +221,7 @@ async def chain_of(connection: AsyncConnection, owner: tuple[UUID, UUID]) -> lis
 
 async def manifests_of(connection: AsyncConnection, set_id: UUID) -> list[Row]:
     """Return the types of a set, with the counts of its run while they are kept."""
-    return await fetch_within(connection, _MANIFESTS, set_id)
+    return with_chunks_in_hex(await fetch_within(connection, _MANIFESTS, set_id))
 
 
 async def last_complete(connection: AsyncConnection, owner: tuple[UUID, UUID]) -> list[Row]:

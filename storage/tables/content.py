@@ -196,7 +196,7 @@ manifests = Table(
     tenant_column(),
     Column("manifest_hash", Text, nullable=False),
     workspace_column(),
-    Column("chunk_hashes", ARRAY(Text), nullable=False),
+    Column("chunk_hashes", ARRAY(LargeBinary), nullable=False),
     PrimaryKeyConstraint("tenant_id", "manifest_hash"),
     tenant_owner(),
 )
@@ -205,7 +205,7 @@ manifest_chunks = Table(
     "manifest_chunks",
     metadata,
     tenant_column(),
-    Column("chunk_hash", Text, nullable=False),
+    Column("chunk_hash", LargeBinary, nullable=False),
     workspace_column(),
     Column("entry_count", Integer, nullable=False),
     # zstd over sorted lines "object id TAB version hash".

@@ -51,7 +51,7 @@ async def test_downgrade_leaves_nothing_and_upgrade_comes_back(empty_database_ur
 
 
 LISTS = """
-    SELECT resource_type, manifests.chunk_hashes
+    SELECT resource_type, ARRAY(SELECT encode(hash, 'hex') FROM unnest(chunk_hashes) AS hash)
     FROM set_manifests JOIN manifests USING (tenant_id, manifest_hash) ORDER BY resource_type
 """
 OLD_LISTS = "SELECT resource_type, chunk_hashes FROM set_manifests ORDER BY resource_type"
@@ -67,7 +67,7 @@ async def test_lists_of_manifests_move_to_their_table_and_back(empty_database_ur
             INSERT INTO set_manifests (backup_set_id, resource_type, workspace_id, tenant_id,
                 listing_complete, entry_count, manifest_hash, chunk_hashes)
             SELECT gen_random_uuid(), kind, md5('w')::uuid, md5('t')::uuid, true, 1, hash, chunks
-            FROM (VALUES ('a', 'x', ARRAY['1', '2']), ('b', 'x', ARRAY['1', '2']),
+            FROM (VALUES ('a', 'x', ARRAY['01', '02']), ('b', 'x', ARRAY['01', '02']),
                 ('c', 'y', '{}'::text[])) AS old (kind, hash, chunks)
         """)
         before = (await connection.exec_driver_sql(OLD_LISTS)).all()

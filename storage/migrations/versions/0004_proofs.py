@@ -256,17 +256,25 @@ def _create_manifests() -> None:
         "manifests",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("manifest_hash", sa.Text(), nullable=False),
-        sa.Column("chunk_hashes", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("chunk_hashes", sa.ARRAY(sa.LargeBinary()), nullable=False),
         *_owned(),
         sa.PrimaryKeyConstraint("tenant_id", "manifest_hash"),
     )
     for table in _WITH_CHUNKS:
         op.execute(
             "INSERT INTO manifests (tenant_id, manifest_hash, workspace_id, chunk_hashes) "  # noqa: S608 - the tables above
-            f"SELECT tenant_id, manifest_hash, workspace_id, chunk_hashes FROM {table} "
+            "SELECT tenant_id, manifest_hash, workspace_id, ARRAY("
+            "SELECT decode(hash, 'hex') FROM unnest(chunk_hashes) WITH ORDINALITY"
+            f" AS listed (hash, place) ORDER BY place) FROM {table} "
             "WHERE manifest_hash IS NOT NULL ON CONFLICT DO NOTHING"
         )
         op.drop_column(table, "chunk_hashes")
+    op.alter_column(
+        "manifest_chunks",
+        "chunk_hash",
+        type_=sa.LargeBinary(),
+        postgresql_using="decode(chunk_hash, 'hex')",
+    )
     op.create_foreign_key(
         "fk_set_manifests_manifests",
         "set_manifests",
@@ -278,10 +286,18 @@ def _create_manifests() -> None:
 
 def _drop_manifests() -> None:
     op.drop_constraint("fk_set_manifests_manifests", "set_manifests", type_="foreignkey")
+    op.alter_column(
+        "manifest_chunks",
+        "chunk_hash",
+        type_=sa.Text(),
+        postgresql_using="encode(chunk_hash, 'hex')",
+    )
     for table in _WITH_CHUNKS:
         op.add_column(table, sa.Column("chunk_hashes", sa.ARRAY(sa.Text())))
         op.execute(
-            f"UPDATE {table} SET chunk_hashes = manifests.chunk_hashes FROM manifests "  # noqa: S608 - the tables above
+            f"UPDATE {table} SET chunk_hashes = ARRAY(SELECT encode(hash, 'hex') "  # noqa: S608 - the tables above
+            "FROM unnest(manifests.chunk_hashes) WITH ORDINALITY AS listed (hash, place) "
+            "ORDER BY place) FROM manifests "
             f"WHERE manifests.tenant_id = {table}.tenant_id "
             f"AND manifests.manifest_hash = {table}.manifest_hash"
         )

@@ -129,7 +129,7 @@ NAMED = {
         {(K.CHUNK_MISSING, (2,), None)},
     ),
     "another list of chunks": (
-        f"UPDATE manifests SET chunk_hashes = ARRAY['x'] WHERE {SECOND_MANIFEST}",
+        f"UPDATE manifests SET chunk_hashes = ARRAY['x'::bytea] WHERE {SECOND_MANIFEST}",
         {(K.MANIFEST_ALTERED, (2,), None), (K.CHUNK_MISSING, (2,), None)},
     ),
     "a deleted list of chunks": (
