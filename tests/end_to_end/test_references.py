@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from devstack.graph_service import GraphConfig, GraphService, Profile
 from graph.credentials import ClientSecret
-from services.backups import early_reading, type_reading
+from services.backups import type_reading
 from tests.end_to_end.conftest import Run
 from tests.end_to_end.product import ACTOR, Product
 from tests.end_to_end.stored import (
@@ -112,7 +112,6 @@ async def test_groups_of_a_type_that_is_still_being_read_are_read_meanwhile(
     run_product: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type_reading, "STEP_OBJECTS", 1)
-    monkeypatch.setattr(early_reading, "PAUSE_SECONDS", 0.1)
     counts = {"configurationPolicies": 30, "groups": 30}
     config = GraphConfig(profile=Profile.NONE, tenants=1, budget_scale=0, counts=counts)
     async with run_product(config) as product:
