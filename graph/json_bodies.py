@@ -6,6 +6,7 @@ with their text: they behave as numbers and are written back as they came.
 """
 
 import json
+from collections.abc import Iterator
 from typing import NoReturn, Self
 
 import orjson
@@ -67,13 +68,23 @@ def parse_json(raw: bytes) -> JsonValue:
         value = _parse(body)
         # orjson writes at most 254 levels, so what it cannot write is refused at the door.
         if body.count(b"{") + body.count(b"[") > _SAFE_DEPTH:
-            dump_json(value)
+            for part in _parts(value):
+                dump_json(part)
     except (ValueError, RecursionError):
         failed = True
     if failed:
         # Outside the except block: the parser's error quotes the document.
         raise BodyError("not a JSON body")
     return value
+
+
+def _parts(value: JsonValue) -> Iterator[JsonValue]:
+    """Yield the items of a page or of a batch, or the whole: a copy of all at once is large."""
+    if isinstance(value, dict):
+        for entry in value.values():
+            yield from entry if isinstance(entry, list) else [entry]
+    else:
+        yield value
 
 
 def parse_plain(body: bytes) -> JsonValue:

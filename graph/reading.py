@@ -6,6 +6,7 @@ after it. The reader keeps nothing else, so memory is bounded by the few slices 
 
 import asyncio
 import hashlib
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -255,10 +256,13 @@ class ResourceReader:
                 self._client, self._type, reads_encrypted=await self._may_read_encrypted()
             )
             async for page in self._listing(place.link):
-                slices = self._slices(await self._wanted(page), place.done)
-                for position, drafts in enumerate(slices):
+                slices = deque(self._slices(await self._wanted(page), place.done))
+                # Pages are large: what was read of one is let go before the rest of it is read.
+                page.items.clear()
+                while slices:
                     await ahead.acquire()
-                    is_last = position == len(slices) - 1
+                    drafts = slices.popleft()
+                    is_last = not slices
                     number = place.page_number
                     link = page.next_link if is_last else place.link
                     place.pass_slice(drafts, link, ends_page=is_last)
