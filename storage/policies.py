@@ -110,12 +110,13 @@ FROM unnest($7::uuid[], $8::int[], $9::text[], $12::text[], $13::text[])
     AS new (policy_id, version_number, version_hash, change, not_captured)
 """
 
-# NOT IN is looked up in a hash table, whatever the statistics; an anti-join in a first backup,
-# which has none, would go through the list for every object.
+# EXCEPT is hashed or sorted, whatever the statistics and the memory. NOT IN goes through the list
+# for every object once its hash table would be larger than `work_mem` allows (150,000 ids by
+# default), and so does an anti-join without statistics, as in a first backup.
 _MISSING: Final = """
 SELECT external_id FROM policies
 WHERE tenant_id = $1 AND resource_type = $2 AND deleted_at IS NULL
-    AND external_id NOT IN (SELECT unnest($3::text[]))
+EXCEPT SELECT unnest($3::text[])
 ORDER BY external_id
 """
 
