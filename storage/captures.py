@@ -110,7 +110,8 @@ RETURNING *
 
 # The newest earlier run that read the type to its end, by the index over the tenant's runs.
 _PREVIOUS_LISTING: Final = """
-SELECT result.reason_code, manifests.chunk_hashes FROM operation_runs AS run
+SELECT result.reason_code, result.manifest_hash, manifests.chunk_hashes
+FROM operation_runs AS run
 JOIN operation_run_results AS result ON result.operation_run_id = run.id
 LEFT JOIN manifests
     ON manifests.tenant_id = run.tenant_id AND manifests.manifest_hash = result.manifest_hash

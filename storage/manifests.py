@@ -17,11 +17,15 @@ from storage.statements import Row, fetch_within
 # Far above any chunk; more was not written by us.
 LARGEST_PAYLOAD: Final = 64 * 1024 * 1024
 
-# Looks for the chunks of a manifest that is known as well: one that was lost comes back.
+# Looks for the chunks of a manifest that is known as well: one that was lost comes back. So does a
+# list that was altered; every set of an unchanged type has the same one.
 _PRESENT: Final = """
 WITH listed AS (
     INSERT INTO manifests (tenant_id, manifest_hash, workspace_id, chunk_hashes)
     VALUES ($1, $3, $4, $2::bytea[]) ON CONFLICT DO NOTHING
+), mended AS (
+    UPDATE manifests SET chunk_hashes = $2
+    WHERE tenant_id = $1 AND manifest_hash = $3 AND chunk_hashes <> $2
 )
 SELECT chunk_hash FROM manifest_chunks WHERE tenant_id = $1 AND chunk_hash = ANY($2::bytea[])
 """

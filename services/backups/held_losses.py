@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.manifests import parse_chunk
+from domain.manifests import manifest_hash, parse_chunk
 from storage.captures import previous_listing
 from storage.manifests import select_payloads
 
@@ -23,9 +23,10 @@ async def was_held_before(
     previous = await previous_listing(connection, *place)
     if previous is None or previous["reason_code"] != HELD:
         return False
-    chunks = previous["chunk_hashes"] or []
+    chunks = previous["chunk_hashes"]
     payloads = await select_payloads(connection, place[0], chunks)
-    if len(payloads) < len(set(chunks)):
+    is_known = manifest_hash(place[2], chunks) == previous["manifest_hash"]
+    if not is_known or len(payloads) < len(set(chunks)):
         # What that listing held is not known any more.
         return False
     listed = {entry.object_id for payload in payloads.values() for entry in parse_chunk(payload)}

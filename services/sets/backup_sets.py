@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.manifests import ManifestEntry, parse_chunk
+from domain.manifests import ManifestEntry, manifest_hash, parse_chunk
 from domain.resource_types.registry import RESOURCE_TYPES
 from services.backups.capture_pages import name_context
 from services.contents.contents import ContentMissingError, ContentReader
@@ -248,6 +248,8 @@ async def read_manifest(
 
     Raises ManifestMissingError rather than to return a part of them.
     """
+    if manifest_hash(of_set.resource_type, of_set.chunk_hashes) != of_set.manifest_hash:
+        raise ManifestMissingError(of_set.resource_type)
     payloads = await select_payloads(connection, tenant_id, of_set.chunk_hashes)
     chunks = (payloads.get(name, b"") for name in of_set.chunk_hashes)
     entries = [entry for chunk in chunks for entry in parse_chunk(chunk)]

@@ -207,6 +207,11 @@ DAMAGES = {
     ),
     "a lost list": "DELETE FROM manifests",
     "a shorter list": "UPDATE manifests SET chunk_hashes = chunk_hashes[2:]",
+    "another list of as many": (
+        "UPDATE manifests SET chunk_hashes = other.chunk_hashes FROM manifests AS other, "
+        "set_manifests AS held WHERE held.manifest_hash = other.manifest_hash "
+        "AND held.entry_count = 61 AND manifests.manifest_hash <> other.manifest_hash"
+    ),
 }
 
 
@@ -214,8 +219,9 @@ DAMAGES = {
 async def test_damaged_list_of_objects_is_refused_and_not_shortened(
     tenant: Tenant, sets: BackupSets, comparison: SetComparison, damage: str
 ) -> None:
+    await back_up(tenant, items(61))
     _, older = await back_up(tenant, items(60))
-    _, newer = await back_up(tenant, items(61))
+    _, newer = await back_up(tenant, [item("object-00000", "other"), *items(60, start=1)])
     async with tenant.engine.begin() as connection:
         await connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
         assert (await connection.exec_driver_sql(damage)).rowcount
@@ -232,6 +238,17 @@ async def test_lost_chunk_comes_back_with_the_next_backup(tenant: Tenant, sets: 
         await connection.exec_driver_sql("DELETE FROM manifest_chunks")
     await back_up(tenant, items(60))
     assert len(await sets.entries(tenant.tenancy.workspace_id, first, FILTER)) == 60
+
+
+async def test_altered_list_is_set_right_by_the_next_backup(
+    tenant: Tenant, sets: BackupSets
+) -> None:
+    _, first = await back_up(tenant, items(60))
+    async with tenant.engine.begin() as connection:
+        await connection.exec_driver_sql("UPDATE manifests SET chunk_hashes = chunk_hashes[2:]")
+    _, second = await back_up(tenant, items(60))
+    for set_id in (first, second):
+        assert len(await sets.entries(tenant.tenancy.workspace_id, set_id, FILTER)) == 60
 
 
 async def test_manifest_of_equal_sets_is_stored_once(tenant: Tenant) -> None:

@@ -1,5 +1,6 @@
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.capture_results import is_suspicious_loss
@@ -158,6 +159,23 @@ async def test_held_loss_is_not_confirmed_by_another_loss(tenant: Tenant) -> Non
     assert first.reason_code == "listing_held"
     assert held.reason_code == "listing_held"
     assert await count_rows(tenant.engine, TOMBSTONES) == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["DELETE FROM manifests", "UPDATE manifests SET chunk_hashes = '{}'"],
+    ids=["lost", "altered"],
+)
+async def test_held_loss_whose_list_is_damaged_confirms_nothing(
+    tenant: Tenant, damage: str
+) -> None:
+    await tenant.back_up(items(60))
+    await tenant.back_up(items(20, start=40))
+    async with tenant.engine.begin() as connection:
+        await connection.execute(text("SET LOCAL session_replication_role = replica"))
+        await connection.execute(text(damage))
+    held, _ = await tenant.back_up(items(20))
+    assert (held.reason_code, held.deleted) == ("listing_held", 0)
 
 
 async def test_object_that_came_and_went_in_one_run_is_no_deletion(tenant: Tenant) -> None:
