@@ -118,16 +118,22 @@ async def run_worker(services: Services, stop: asyncio.Event) -> None:
 
 
 async def _reach_database(services: Services) -> None:
-    """Open the connections that the lanes of a backup need at once, and verify the root keys."""
+    """Verify the root keys, and open the connections that the lanes of a backup need at once.
+
+    Activities are tried again until PostgreSQL is back; a worker need not. The root keys come
+    first: a server that refuses the last of so many connections must not keep them unverified.
+    """
     try:
-        await open_connections(services.engine)
         lost = await lost_root_keys(services.engine, services.root_keys)
     except (SQLAlchemyError, OSError, RootKeyOutageError) as error:
-        # Activities are tried again until it is back; a worker need not.
         logger.warning("root key not verified", exc_info=error)
         return
     for root_key_id in lost:
         logger.error("root key not at hand", extra={"root_key_id": root_key_id})
+    try:
+        await open_connections(services.engine)
+    except (SQLAlchemyError, OSError) as error:
+        logger.warning("connections not opened ahead", exc_info=error)
 
 
 async def _serve() -> None:

@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
+import asyncpg
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from devstack.graph_service import GraphConfig, Profile
@@ -101,3 +104,21 @@ async def test_worker_with_a_wrong_root_key_does_not_start(
         with pytest.raises(EncryptionKeyUnavailableError, match="TENANTOPS_ROOT_KEY"):
             async with new_process(product, root_key_file=tmp_path / "other"):
                 pytest.fail("it started")
+
+
+async def test_worker_with_few_connections_still_verifies_its_root_key(
+    run_product: Run, tmp_path: Path, maintenance_connection: asyncpg.Connection
+) -> None:
+    (tmp_path / "other").write_text(generate_root_key())
+    role, password = f"few_{uuid4().hex}", uuid4().hex
+    login = f"LOGIN PASSWORD '{password}' CONNECTION LIMIT 2 IN ROLE pg_read_all_data"
+    await maintenance_connection.execute(f"CREATE ROLE {role} {login}")
+    async with run_product(CONFIG) as product:
+        parts = urlsplit(product.services.settings.database_url.get_secret_value())
+        server = parts.netloc.rpartition("@")[2]
+        address = urlunsplit(parts._replace(netloc=f"{role}:{password}@{server}"))
+        few = {"database_url": SecretStr(address), "root_key_file": tmp_path / "other"}
+        with pytest.raises(EncryptionKeyUnavailableError, match="TENANTOPS_ROOT_KEY"):
+            async with new_process(product, **few):
+                pytest.fail("it started")
+    await maintenance_connection.execute(f"DROP ROLE {role}")
