@@ -258,7 +258,7 @@ class LeasingBudgets:
         await asyncio.sleep(0)
         while True:
             wanted = max(block.waiting, self._expected(block), 1)
-            unused = Unused(block.units, block.slot)
+            unused = self._unused(key, block)
             block.units = block.granted = 0
             lease = await self._lease(key, wanted, unused)
             now = self._pacing.monotonic()
@@ -270,6 +270,15 @@ class LeasingBudgets:
             if now + lease.retry_after > deadline:
                 raise throttled_error(lease.retry_after)
             await self._pacing.sleep(max(lease.retry_after, _SHORTEST_PAUSE))
+
+    def _unused(self, key: BudgetKey, block: _Block) -> Unused:
+        """Return what is left of a block while its slot may count.
+
+        Never later: numbers of slots come again when the clock of the shared place is set back.
+        """
+        if self._pacing.monotonic() >= block.valid_until + limit_of(key).seconds:
+            return Unused()
+        return Unused(block.units, block.slot)
 
     def _expected(self, block: _Block) -> int:
         if self._pacing.monotonic() < block.valid_until:

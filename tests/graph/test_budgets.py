@@ -210,6 +210,17 @@ async def test_block_is_given_back_after_its_time() -> None:
     assert place.given_back == [Unused(), Unused(0, 3), Unused(0, 3), Unused(3, 3)]
 
 
+async def test_block_is_not_given_back_when_its_window_is_over() -> None:
+    clock = FakeClock()
+    place = SharedPlace(clock, per_second=100)
+    source = LeasingBudgets(place.lease, pacing=clock.pacing())
+    for _ in range(4):
+        await source.acquire(KEY, 1)
+    clock.seconds += 1.5 + limit_of(KEY).seconds
+    await source.acquire(KEY, 1)
+    assert place.given_back[-1] == Unused()
+
+
 async def test_steady_demand_is_leased_for_in_growing_blocks() -> None:
     clock = FakeClock()
     place = SharedPlace(clock, per_second=1000)
