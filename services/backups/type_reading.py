@@ -32,7 +32,7 @@ from storage.runs import Owner
 # A step ends at the first of these: what a kill may cost, and what memory it may take. Two steps of
 # a type are in hand at once.
 STEP_OBJECTS = 250
-STEP_BYTES = 256 * 1024
+STEP_BYTES = 192 * 1024
 STEP_SECONDS = 5.0
 # Ids asked for at once when a listing lacks them.
 PROBE_SIZE = 200
