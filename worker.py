@@ -131,7 +131,8 @@ async def _reach_database(services: Services) -> None:
     for root_key_id in lost:
         logger.error("root key not at hand", extra={"root_key_id": root_key_id})
     try:
-        await open_connections(services.engine)
+        for engine in (services.engine, services.budget_engine):
+            await open_connections(engine)
     except (SQLAlchemyError, OSError) as error:
         logger.warning("connections not opened ahead", exc_info=error)
 

@@ -43,7 +43,7 @@ from services.runs.run_waiting import RunWaiting
 from services.schedules.schedules import ScheduleService
 from services.schedules.temporal_schedules import TemporalSchedules
 from settings import Settings
-from storage.engine import create_engine
+from storage.engine import create_budget_engine, create_engine
 
 if TYPE_CHECKING:
     from services.contents.key_rotation import TenantKeyRotation
@@ -93,6 +93,14 @@ class Services:
     def engine(self) -> AsyncEngine:
         """Connections to PostgreSQL."""
         return create_engine(
+            self.settings.database_url.get_secret_value(),
+            application_name=self._application_name,
+        )
+
+    @cached_property
+    def budget_engine(self) -> AsyncEngine:
+        """Connections to PostgreSQL for request budgets."""
+        return create_budget_engine(
             self.settings.database_url.get_secret_value(),
             application_name=self._application_name,
         )
@@ -189,7 +197,9 @@ class Services:
     @cached_property
     def access(self) -> GraphAccess:
         """Graph clients of connections."""
-        return GraphAccess(settings=self.settings, engine=self.engine, connections=self.connections)
+        return GraphAccess(
+            settings=self.settings, engine=self.budget_engine, connections=self.connections
+        )
 
     @cached_property
     def coverage(self) -> "CoverageWatch":
@@ -388,8 +398,8 @@ class Services:
             await self.access.close()
         if "root_keys" in vars(self):
             await self.root_keys.close()
-        if "engine" in vars(self):
-            await self.engine.dispose()
+        for name in {"engine", "budget_engine"} & vars(self).keys():
+            await getattr(self, name).dispose()
 
 
 @asynccontextmanager

@@ -62,7 +62,8 @@ _DELETE_STEPS: Final = """
 DELETE FROM operation_run_steps WHERE operation_run_id = $1 AND resource_type = $2
 """
 
-# Nothing of it without the ledger entry (D4).
+# Nothing of it without the ledger entry (D4). Steps do not wait for the disk: a crash of PostgreSQL
+# may lose the last ones whole, and they are read again; what ends their type does wait, after them.
 _RECORD_STEP: Final = """
 WITH step AS (
     INSERT INTO operation_run_steps (
@@ -79,7 +80,7 @@ UPDATE operation_run_results SET
     expected = expected + $6, captured = captured + $7, unchanged = unchanged + $8,
     skipped = skipped + $9, failed = failed + $10, not_captured = not_captured + $11
 WHERE operation_run_id = $1 AND resource_type = $2 AND EXISTS (SELECT FROM step)
-RETURNING page
+RETURNING page, set_config('synchronous_commit', 'off', true)
 """
 
 _RESTART: Final = """

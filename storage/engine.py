@@ -7,6 +7,7 @@ asyncpg reads the address itself, so everything that libpq understands works (`s
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -36,16 +37,16 @@ def create_engine(
     pool_size: int = 10,
     statement_timeout: timedelta | None = _DEFAULT_STATEMENT_TIMEOUT,
     application_name: str = "tenantops",
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncEngine:
     """Make the engine for `postgresql://…` or `postgresql+asyncpg://…`; connects when first used.
 
     `pool_size` is a hard limit of connections. A statement that takes longer than
     `statement_timeout` is ended by the server, as is a transaction left open for twice as long;
-    None lets both take their time (migrations).
+    None lets both take their time (migrations). `settings` are further parameters of the sessions.
     """
-    connect = _connector(
-        asyncpg_address(database_url), _server_settings(statement_timeout, application_name)
-    )
+    server_settings = {**_server_settings(statement_timeout, application_name), **settings}
+    connect = _connector(asyncpg_address(database_url), server_settings)
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=connect,
@@ -71,6 +72,21 @@ async def open_connections(engine: AsyncEngine) -> None:
         for _ in range(_pool_size(engine)):
             connection = await opened.enter_async_context(engine.connect())
             await connection.exec_driver_sql(_BULK_TYPES, (None,) * 6)
+
+
+def create_budget_engine(database_url: str, *, application_name: str) -> AsyncEngine:
+    """Make the engine for request budgets: short statements, again and again, the same few.
+
+    Their plan is made once for each connection, for planning takes longer than the work. They do
+    not wait for the disk: after a crash of PostgreSQL a budget may lack the leases of the last
+    moments, which are older than the restart took.
+    """
+    return create_engine(
+        database_url,
+        pool_size=2,
+        application_name=application_name,
+        settings={"plan_cache_mode": "force_generic_plan", "synchronous_commit": "off"},
+    )
 
 
 def _pool_size(engine: AsyncEngine) -> int:

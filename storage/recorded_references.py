@@ -27,9 +27,10 @@ WHERE step.operation_run_id = $1
 _OF_VERSIONS: Final = """
 SELECT DISTINCT reference.external_id
 FROM unnest($2::text[]) AS wanted (version_hash) CROSS JOIN LATERAL (
+    SELECT id FROM contents WHERE tenant_id = $1 AND version_hash = wanted.version_hash OFFSET 0
+) AS content CROSS JOIN LATERAL (
     SELECT external_id FROM content_references
-    WHERE tenant_id = $1 AND version_hash = wanted.version_hash AND (kind = $3) IS TRUE
-    OFFSET 0
+    WHERE content_id = content.id AND (kind = $3) IS TRUE OFFSET 0
 ) AS reference
 """
 

@@ -24,7 +24,9 @@ class ContentReference(NamedTuple):
 
 # A newer extraction may find less than the one before it.
 _OUTDATE: Final = """
-DELETE FROM content_references WHERE tenant_id = $1 AND version_hash = ANY($2::text[])
+DELETE FROM content_references USING contents
+WHERE contents.tenant_id = $1 AND contents.version_hash = ANY($2::text[])
+    AND content_references.tenant_id = $1 AND content_references.content_id = contents.id
 """
 
 _MARK: Final = """
@@ -32,11 +34,15 @@ UPDATE contents SET references_version = $3
 WHERE tenant_id = $1 AND version_hash = ANY($2::text[]) AND references_version < $3
 """
 
-# Sorted, so that two writers of the same versions wait for one another instead of deadlocking.
+# Sorted, so that two writers of the same versions wait for one another instead of deadlocking. A
+# version that is not stored leaves `content_id` NULL, which PostgreSQL refuses.
 _INSERT: Final = """
-INSERT INTO content_references (tenant_id, version_hash, kind, external_id)
-SELECT $1, new.version_hash, new.kind, new.external_id
+INSERT INTO content_references (tenant_id, content_id, kind, external_id)
+SELECT $1, content.id, new.kind, new.external_id
 FROM unnest($2::text[], $3::text[], $4::text[]) AS new (version_hash, kind, external_id)
+LEFT JOIN LATERAL (
+    SELECT id FROM contents WHERE tenant_id = $1 AND version_hash = new.version_hash OFFSET 0
+) AS content ON true
 ORDER BY new.version_hash, new.kind, new.external_id
 ON CONFLICT DO NOTHING
 """
@@ -47,9 +53,11 @@ ON CONFLICT DO NOTHING
 _REFERENCED: Final = """
 SELECT DISTINCT reference.external_id
 FROM policies CROSS JOIN LATERAL (
+    SELECT id FROM contents
+    WHERE tenant_id = $1 AND version_hash = policies.current_version_hash OFFSET 0
+) AS content CROSS JOIN LATERAL (
     SELECT external_id FROM content_references
-    WHERE tenant_id = $1 AND version_hash = policies.current_version_hash AND (kind = $2) IS TRUE
-    OFFSET 0
+    WHERE content_id = content.id AND (kind = $2) IS TRUE OFFSET 0
 ) AS reference
 WHERE policies.tenant_id = $1 AND policies.deleted_at IS NULL
     AND ($3::text[] IS NULL OR policies.resource_type = ANY($3))
@@ -58,8 +66,9 @@ WHERE policies.tenant_id = $1 AND policies.deleted_at IS NULL
 _REFERRERS: Final = """
 SELECT policies.resource_type, policies.external_id, policies.name, policies.name_key_id
 FROM content_references AS reference
+JOIN contents ON contents.tenant_id = reference.tenant_id AND contents.id = reference.content_id
 JOIN policies ON policies.tenant_id = reference.tenant_id
-    AND policies.current_version_hash = reference.version_hash
+    AND policies.current_version_hash = contents.version_hash
 WHERE policies.workspace_id = $1 AND reference.tenant_id = $2 AND reference.kind = $3
     AND reference.external_id = $4 AND policies.deleted_at IS NULL
 ORDER BY policies.resource_type, policies.external_id

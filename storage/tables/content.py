@@ -7,6 +7,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -75,7 +76,10 @@ contents = Table(
     # Version of the extraction that wrote its references; 0: none did.
     Column("references_version", SmallInteger, nullable=False, server_default=text("0")),
     moment("created_at", nullable=False, default_now=True),
+    # What its references name it by: short, and in the order in which they are written.
+    Column("id", BigInteger, Identity(always=True), nullable=False),
     PrimaryKeyConstraint("tenant_id", "version_hash"),
+    UniqueConstraint("tenant_id", "id"),
     tenant_owner(),
 )
 
@@ -84,14 +88,14 @@ content_references = Table(
     "content_references",
     metadata,
     tenant_column(),
-    Column("version_hash", Text, nullable=False),
+    Column("content_id", BigInteger, nullable=False),
     # Key of the registry, or another kind of directory object.
     Column("kind", Text, nullable=False),
     Column("external_id", Text, nullable=False),
-    PrimaryKeyConstraint("tenant_id", "version_hash", "kind", "external_id"),
+    PrimaryKeyConstraint("content_id", "kind", "external_id"),
     ForeignKeyConstraint(
-        ["tenant_id", "version_hash"],
-        ["contents.tenant_id", "contents.version_hash"],
+        ["tenant_id", "content_id"],
+        ["contents.tenant_id", "contents.id"],
         ondelete="CASCADE",
         name="fk_content_references_contents",
     ),

@@ -70,6 +70,7 @@ def downgrade() -> None:
     op.drop_column("backup_sets", "origin")
     op.alter_column("backup_sets", "operation_run_id", nullable=False)
     op.drop_column("contents", "references_version")
+    op.drop_column("contents", "id")
     for name in ("listing_started_at", "listing_ended_at", "listed", "probed"):
         op.drop_column("operation_run_results", name)
     op.drop_index("uq_tenant_keys_current", "tenant_keys")
@@ -155,16 +156,20 @@ def _moment(name: str, *, required: bool = True) -> sa.Column[object]:
 
 
 def _create_content_references() -> None:
+    op.add_column(
+        "contents", sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False)
+    )
+    op.create_unique_constraint(op.f("uq_contents_tenant_id_id"), "contents", ["tenant_id", "id"])
     op.create_table(
         "content_references",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
-        sa.Column("version_hash", sa.Text(), nullable=False),
+        sa.Column("content_id", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("external_id", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "version_hash", "kind", "external_id"),
+        sa.PrimaryKeyConstraint("content_id", "kind", "external_id"),
         sa.ForeignKeyConstraint(
-            ["tenant_id", "version_hash"],
-            ["contents.tenant_id", "contents.version_hash"],
+            ["tenant_id", "content_id"],
+            ["contents.tenant_id", "contents.id"],
             ondelete="CASCADE",
             name="fk_content_references_contents",
         ),
