@@ -1,8 +1,9 @@
 """What a backup set consists of, as hashes: manifest chunks, manifests and the chain of sets (D9).
 
 A manifest is the sorted list of (object id, version hash) of one resource type, cut into chunks
-whose borders depend on the ids alone: an inserted or deleted object makes at most two new chunks,
-so unchanged ones are shared between sets. Compression and tables are not known here.
+whose borders depend on the ids alone: an inserted object makes at most two new chunks, a deleted one
+no more entries of new chunks than two of the largest hold. So unchanged ones are shared between
+sets. Compression and tables are not known here.
 """
 
 import hashlib
@@ -143,8 +144,8 @@ def _borders(rows: Sequence[ManifestEntry]) -> Iterator[tuple[int, int]]:
     """Yield the ranges of the chunks.
 
     One id in so many ends a chunk. A run without a border that is too long is cut after its id of
-    the least hash, again and again. The cuts form a treap over the ids: an insertion splits one
-    chunk at most in two.
+    the least hash, again and again. The cuts form a treap over the ids: an insertion leaves one
+    new chunk on each side of it at most.
     """
     marks = [_mark(row.object_id) for row in rows]
     size, start = chunk_size(len(rows)), 0
