@@ -1,8 +1,8 @@
 """What a backup set consists of, as hashes: manifest chunks, manifests and the chain of sets (D9).
 
 A manifest is the sorted list of (object id, version hash) of one resource type, cut into chunks
-whose borders depend on the ids alone: an inserted object makes at most two new chunks, a deleted one
-no more entries of new chunks than two of the largest hold. So unchanged ones are shared between
+whose borders depend on the ids alone: an inserted object makes at most two new chunks, a deleted
+one no more entries of new chunks than two of the largest hold. So unchanged ones are shared between
 sets. Compression and tables are not known here.
 """
 

@@ -16,7 +16,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.outcome import PermissionState, TypeResult
-from domain.references import REFERENCES_VERSION
 from domain.runs import RunOutcome, RunStatus
 from services.backups.backup_set_writing import write_backup_set
 from services.backups.capture_endings import (
@@ -28,7 +27,7 @@ from services.backups.capture_endings import (
     listing_of,
     pack_entries,
 )
-from services.backups.capture_pages import PageChange, PreparedPage, PreparedStep, prepare_page
+from services.backups.capture_pages import PreparedStep, prepare_page
 from services.backups.capture_records import (
     CaptureStep,
     Delay,
@@ -38,6 +37,7 @@ from services.backups.capture_records import (
     TypeProgress,
     type_result,
 )
+from services.backups.change_writing import write_changes
 from services.backups.listed_objects import CapturedObject, FailedObject, PagePlace
 from services.backups.listing_cursors import open_cursor, open_cursors, seal_cursor
 from services.backups.recorded_references import recorded_references
@@ -46,15 +46,10 @@ from services.contents.tenant_keys import TenantCipher, TenantKeys
 from services.proofs.certificates import SetCertificates
 from services.runs.run_errors import NotOwnerError, RunAlreadyClosedError, UnknownRunError
 from storage import captures as rows
-from storage.contents import insert_contents
 from storage.policies import (
-    KnownPolicy,
-    NewVersion,
     existing_policies,
-    lock_policies,
-    write_versions,
 )
-from storage.references import referenced_ids, write_references
+from storage.references import referenced_ids
 from storage.runs import Owner
 from storage.statements import Row
 from storage.tenant_keys import DestroyedKeyError, hold_key
@@ -393,52 +388,8 @@ class CaptureService:
         )
         if not recorded:
             return StepResult(recorded=False)
-        await self._write_changes(connection, run_id, place, page, now)
+        await write_changes(connection, run_id, prepared, (now, self._new_id))
         return StepResult(recorded=True, changed=page.counts[1], unchanged=page.counts[2])
-
-    async def _write_changes(
-        self,
-        connection: AsyncConnection,
-        run_id: UUID,
-        place: PagePlace,
-        page: PreparedPage,
-        now: datetime,
-    ) -> None:
-        owner = (place.workspace_id, place.tenant_id)
-        stamp = (place.rules.version, now)
-        contents = page.contents
-        await insert_contents(connection, owner, page.key_id, contents.rows, stamp)
-        await write_references(
-            connection,
-            place.tenant_id,
-            REFERENCES_VERSION,
-            contents.outdated,
-            contents.references,
-        )
-        if not page.changes:
-            return
-        ids = [change.object_id for change in page.changes]
-        locked = await lock_policies(connection, place.tenant_id, place.resource_type, ids)
-        versions = [
-            version
-            for change in page.changes
-            if (version := self._version(change, locked.get(change.object_id))) is not None
-        ]
-        target = (run_id, place.resource_type, page.key_id)
-        await write_versions(connection, owner, target, versions, now)
-
-    def _version(self, change: PageChange, known: KnownPolicy | None) -> NewVersion | None:
-        """Decide under the lock what the change is; None when somebody wrote it meanwhile."""
-        if known is None:
-            return _new_version(change, self._new_id(), 1, "created")
-        number = known.version_count + 1
-        if known.is_deleted:
-            return _new_version(change, known.id, number, "created")
-        if known.current_version_hash == change.version_hash:
-            return None
-        is_schema_change = change.is_schema_change and known.current_version_hash == change.basis
-        kind = "schema_change" if is_schema_change else "updated"
-        return _new_version(change, known.id, number, kind)
 
 
 async def _check_owner(
@@ -478,15 +429,3 @@ def _is_next(cipher: TenantCipher, result: Row, step: CaptureStep) -> bool:
         return False
     # Pages may be counted from 0 or from 1.
     return step.page == result["page"] or (result["page"], step.page) == (0, 1)
-
-
-def _new_version(change: PageChange, policy_id: UUID, number: int, kind: str) -> NewVersion:
-    return NewVersion(
-        policy_id=policy_id,
-        external_id=change.object_id,
-        version_number=number,
-        version_hash=change.version_hash,
-        change=kind,
-        name=change.name,
-        not_captured=change.not_captured,
-    )
