@@ -17,8 +17,7 @@ from uuid import UUID
 
 import rfc8785
 
-# Mean entries of a chunk: half the root of the type's size, as a power of two, so that neither a
-# changed chunk nor the list of all chunks becomes large (decision 0010).
+# Below it the row of a chunk would weigh more than its entries.
 LEAST_CHUNK = 16
 
 
@@ -135,7 +134,11 @@ def _chunk(rows: Sequence[ManifestEntry]) -> ManifestChunk:
 
 
 def chunk_size(entry_count: int) -> int:
-    """Return how many entries a chunk of a manifest has on average; no chunk has twice as many."""
+    """Return after how many entries a chunk ends on average; none has more than twice as many.
+
+    Half the root of the type's size, as a power of two, so that neither a changed chunk nor the
+    list of all chunks becomes large (decision 0010).
+    """
     half = math.isqrt(entry_count) // 2
     return max(LEAST_CHUNK, 1 << max(half.bit_length() - 1, 0))
 

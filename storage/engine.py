@@ -78,8 +78,8 @@ def create_budget_engine(database_url: str, *, application_name: str) -> AsyncEn
     """Make the engine for request budgets: short statements, again and again, the same few.
 
     Their plan is made once for each connection, for planning takes longer than the work. They do
-    not wait for the disk: after a crash of PostgreSQL a budget may lack the leases of the last
-    moments, which are older than the restart took.
+    not wait for the disk: a crash of PostgreSQL may forget the leases of the last half second, so
+    that they are made once more, and Graph answers 429 as to any overrun.
     """
     return create_engine(
         database_url,
